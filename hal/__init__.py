@@ -1,0 +1,1 @@
+"""Hardware abstraction: radars, cameras, lamps, speakers and the clock. Imports nothing else of this project."""
