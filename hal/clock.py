@@ -54,7 +54,7 @@ class _Timex(ctypes.Structure):
 def _kernel_says_synced() -> bool:
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        return 0 <= libc.adjtimex(ctypes.byref(_Timex())) < _TIME_ERROR
+        return 0 <= int(libc.adjtimex(ctypes.byref(_Timex()))) < _TIME_ERROR
     except (OSError, AttributeError):
         return False
 

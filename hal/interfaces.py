@@ -88,7 +88,7 @@ class RadarDecoder(Protocol):
     counters: WireCounters
 
     def feed(self, data: bytes, captured_ns: int) -> Sequence[RadarFrame]:
-        """Takes bytes as they came (any split) and returns the frames that they complete. Never raises for bad bytes."""
+        """Takes bytes as they came (any split), returns the frames they complete. Never raises for bad bytes."""
 
 
 @runtime_checkable

@@ -1,0 +1,316 @@
+"""The site file as pydantic models: what a junction is, what is mounted there, and the policy numbers.
+
+Invariants: every key with a dimension carries its unit; unknown keys are refused; every field has a description in
+Chinese and in English (``json_schema_extra["en"]``) and bounds. Options of a driver (``url``, ``pin``, …) are not
+known here: they stay as extra keys of the device's entry and the driver itself checks them (hal.registry).
+"""
+
+import enum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Point = tuple[Fraction, Fraction]
+Polygon = Annotated[list[Point], Field(min_length=3, max_length=32)]
+
+
+def setting(zh: str, en: str, **kwargs: Any) -> Any:
+    """A field with its description in both languages; the rest goes to pydantic's Field."""
+    return Field(description=zh, json_schema_extra={"en": en}, **kwargs)
+
+
+class Strict(BaseModel):
+    """Base of every model here: unknown keys are refused, values are frozen after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Device(BaseModel):
+    """Base of a device's entry: keys that are not fields here are options of its driver."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    driver: str = setting("驱动名", "driver name")
+
+    def options(self) -> dict[str, Any]:
+        """The keys that belong to the driver."""
+        return dict(self.model_extra or {})
+
+
+class RoadUser(enum.StrEnum):
+    """Classes of road user. The order is of no meaning; the gap of each is a policy setting."""
+
+    WALKER = "walker"
+    TWO_WHEELER = "two_wheeler"
+    TRICYCLE = "tricycle"
+    CAR = "car"
+    BUS = "bus"
+    TRUCK = "truck"
+    LONG_TRUCK = "long_truck"
+
+
+class Road(enum.StrEnum):
+    """Which road an approach belongs to: the one with priority, or the one that must give way."""
+
+    MAIN = "main"
+    BRANCH = "branch"
+
+
+class CautionRequires(enum.StrEnum):
+    """Whether caution needs someone on the face's own approach."""
+
+    ANY = "any"
+    OWN_PRESENT = "own_present"
+
+
+class SiteInfo(Strict):
+    id: Annotated[str, StringConstraints(pattern=r"^\d{6}/[a-z][a-z0-9_]{0,31}$")] = setting(
+        "站点编号:六位行政区划代码/节点号", "site id: six-digit county code / node id"
+    )
+    name: str = setting("路口名称", "name of the junction", min_length=1, max_length=64)
+    design_user: RoadUser = setting(
+        "设计车型:支路上来者未知时按它取通过间隙",
+        "design road user: its gap is used while nobody knows who is on the branch",
+        default=RoadUser.TRUCK,
+    )
+
+
+class Approach(Strict):
+    road: Road = setting("主路或支路", "main road or branch road")
+    limit_kmh: float = setting("限速(公里/小时)", "speed limit in km/h", ge=5, le=120)
+    conflicts: list[Id] = setting("与哪些来向冲突", "approaches it conflicts with", min_length=1, max_length=7)
+    bearing_deg: float | None = setting(
+        "来向方位角(从冲突点看,正北为0,顺时针);不填则语音不说左右",
+        "compass bearing of the approach seen from the conflict point; without it the voice names no side",
+        default=None,
+        ge=0,
+        lt=360,
+    )
+
+
+class Radar(Device):
+    approach: Id = setting("照看的来向", "approach it watches")
+    to_conflict_m: float = setting(
+        "雷达沿来向到冲突点的距离(米),加在测距上",
+        "distance from the radar to the conflict point along the approach, added to what it measures",
+        default=0.0,
+        ge=-50,
+        le=300,
+    )
+    reach_m: float = setting("有效作用距离(米)", "how far it sees a car, in metres", default=100.0, ge=5, le=400)
+
+
+class Zones(Strict):
+    wait: Polygon | None = setting("停车等待区(图像 0..1 坐标)", "wait zone, image coordinates 0..1", default=None)
+    approach: Polygon | None = setting("驶近区(图像 0..1 坐标)", "approach zone, image coordinates 0..1", default=None)
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.wait is None and self.approach is None:
+            raise ValueError("a camera zone needs wait, approach or both")
+        return self
+
+
+class Camera(Device):
+    zones: dict[Id, Zones] = setting("每个来向的区域", "zones of each approach", min_length=1)
+
+
+class Lamp(Device):
+    faces: list[Id] = setting("显示哪些面(来向)", "faces (approaches) it shows", min_length=1)
+    to_conflict_m: float = setting(
+        "灯沿来向到冲突点的距离(米)",
+        "distance from the lamp to the conflict point along the approach",
+        default=0.0,
+        ge=0,
+        le=300,
+    )
+
+
+class Heartbeat(Device):
+    """The pin that keeps the external flasher quiet while guard lives."""
+
+
+class Speaker(Device):
+    faces: list[Id] = setting("对哪些面(来向)播放", "faces (approaches) it speaks to", min_length=1)
+
+
+class Gaps(Strict):
+    """The time gap the crossing road user needs, by class.
+
+    Source: car, truck, long_truck from AASHTO intersection sight distance as printed by TxDOT; the others are
+    settings: seven metres of carriageway at 1.0 m/s after 2.5 s (walker), at 0.9 m/s² from rest with 2 m of length
+    after 2.5 s (two_wheeler), at 0.6 m/s² with 3.5 m after 2.5 s (tricycle); a bus accelerates like a truck.
+    """
+
+    walker: float = setting("行人", "walker", default=9.5, ge=4, le=20)
+    two_wheeler: float = setting("两轮车", "two-wheeler", default=7.0, ge=4, le=20)
+    tricycle: float = setting("三轮车", "tricycle", default=8.5, ge=4, le=20)
+    car: float = setting("小客车", "car", default=7.5, ge=4, le=20)
+    bus: float = setting("客车", "bus", default=9.5, ge=4, le=20)
+    truck: float = setting("单体货车", "single-unit truck", default=9.5, ge=4, le=20)
+    long_truck: float = setting("汽车列车", "combination truck", default=11.5, ge=4, le=20)
+
+    def of(self, user: RoadUser) -> float:
+        """The gap of a class in seconds."""
+        return float(getattr(self, user.value))
+
+
+class Policy(Strict):
+    gap_s: Gaps = setting("各类道路使用者的通过间隙(秒)", "gap by crossing road user, seconds", default=Gaps())
+    hold_s: float = setting("原因消失后保持(秒)", "hold after the cause has gone", default=3.0, ge=1, le=30)
+    caution_requires: CautionRequires = setting(
+        "注意级是否要求本来向有人", "whether caution needs someone on the own approach", default=CautionRequires.ANY
+    )
+    branch_arrival_s: float = setting(
+        "支路多少秒内到达算占用", "a branch user arriving within this counts as there", default=5.0, ge=2, le=15
+    )
+    reaction_s: float = setting("反应时间(秒)", "reaction time", default=2.5, ge=1, le=5)
+    deceleration_mps2: float = setting("减速度(米/秒²)", "deceleration of a main-road user", default=3.4, ge=1, le=6)
+    margin_s: float = setting("主路余量(秒)", "margin for the main road", default=2.0, ge=0, le=10)
+    stuck_cause_s: float = setting(
+        "同一原因最多点亮(秒),超过判为卡死目标", "one cause may light a face this long", default=120.0, ge=30, le=600
+    )
+    parked_after_s: float = setting("等待多久算停放(秒)", "waiting becomes parked after", default=120.0, ge=30, le=600)
+
+
+class Pattern(Strict):
+    period_s: float = setting("闪烁周期(秒)", "flash period; under 3 Hz", default=1.0, ge=0.34, le=4)
+    lit_pct: float = setting("亮的占比(%)", "lit share of the period", default=50.0, ge=30, le=100)
+
+
+class LampPatterns(Strict):
+    caution: Pattern = setting("注意", "caution", default=Pattern())
+    alert: Pattern = setting("警报", "alert", default=Pattern())
+    fault: Pattern = setting("故障(与注意外观相同为好)", "fault; best left looking like caution", default=Pattern())
+
+
+class Night(Strict):
+    """When the lamp is dimmed. With an untrusted clock it stays at full brightness."""
+
+    start: TimeOfDay = setting("夜间开始", "night starts", default="20:00")
+    end: TimeOfDay = setting("夜间结束", "night ends", default="06:00")
+    brightness_pct: int = setting("夜间亮度(%)", "brightness at night", default=100, ge=20, le=100)
+
+
+class VolumePeriod(Strict):
+    start: TimeOfDay = setting("开始", "starts at")
+    volume_pct: int = setting("音量(%)", "volume", ge=0, le=100)
+
+
+class QuietHours(Strict):
+    enabled: bool = setting("是否启用", "whether quiet hours apply", default=True)
+    start: TimeOfDay = setting("开始", "from", default="21:00")
+    end: TimeOfDay = setting("结束", "until", default="07:00")
+
+
+class Voice(Strict):
+    quiet_hours: QuietHours = setting("静音时段(时钟不可信时一律静音)", "quiet hours", default=QuietHours())
+    volume: list[VolumePeriod] = setting(
+        "分时段音量",
+        "volume from a time of day on",
+        default_factory=lambda: [
+            VolumePeriod(start="07:00", volume_pct=80),
+            VolumePeriod(start="18:00", volume_pct=60),
+        ],
+        min_length=1,
+        max_length=12,
+    )
+    lockout_s: float = setting("同一句最短间隔(秒)", "shortest time between messages", default=8.0, ge=2, le=120)
+
+
+class DetectorSettings(Strict):
+    manifest: str | None = setting(
+        "模型清单路径;不填用自带模型", "model manifest; the bundled model if empty", default=None
+    )
+    threshold: float | None = setting("置信度阈值;不填用清单里的", "score threshold", default=None, ge=0.05, le=0.95)
+    threads: int = setting("推理线程数", "inference threads", default=1, ge=1, le=4)
+    max_fps: float = setting("每路最高帧率", "frames a second per camera at most", default=10.0, ge=1, le=30)
+
+
+class Recording(Strict):
+    images: bool = setting("是否录制图像(默认否,保护隐私)", "whether images are recorded", default=False)
+
+
+class Bridge(Strict):
+    url: Annotated[str, StringConstraints(pattern=r"^mqtts?://[^/\s]+(:\d+)?$")] = setting(
+        "县平台地址 mqtts://主机:端口", "county broker, mqtts://host:port"
+    )
+    username: str | None = setting("用户名", "user name", default=None)
+    password_file: str | None = setting("口令文件", "file that holds the password", default=None)
+    ca_file: str | None = setting("根证书文件", "root certificate", default=None)
+    cert_file: str | None = setting("节点证书文件", "certificate of the node", default=None)
+    key_file: str | None = setting("节点私钥文件", "private key of the node", default=None)
+    health_every_s: float = setting("健康上报周期(秒)", "health at least every", default=60.0, ge=5, le=600)
+    backlog_per_s: float = setting("补发速率(条/秒)", "backlog rate", default=20.0, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together")
+        if self.url.startswith("mqtt://") and (self.ca_file or self.cert_file):
+            raise ValueError("ca_file and cert_file need a url that starts with mqtts://")
+        return self
+
+
+class SiteConfig(Strict):
+    """One junction, whole."""
+
+    site: SiteInfo = setting("站点", "the site")
+    approaches: dict[Id, Approach] = setting("来向", "approaches", min_length=1, max_length=8)
+    radars: dict[Id, Radar] = setting("雷达", "radars", default_factory=dict, max_length=8)
+    cameras: dict[Id, Camera] = setting("摄像机", "cameras", default_factory=dict, max_length=4)
+    lamps: dict[Id, Lamp] = setting("警示灯", "lamps", min_length=1, max_length=8)
+    heartbeat: Heartbeat | None = setting("心跳引脚", "heartbeat pin", default=None)
+    speakers: dict[Id, Speaker] = setting("喇叭", "speakers", default_factory=dict, max_length=8)
+    policy: Policy = setting("策略", "policy", default=Policy())
+    lamp_patterns: LampPatterns = setting("灯的闪烁方式", "flash patterns", default=LampPatterns())
+    night: Night = setting("夜间", "night", default=Night())
+    voice: Voice = setting("语音", "voice", default_factory=Voice)
+    detector: DetectorSettings = setting("检测模型", "detector", default=DetectorSettings())
+    recording: Recording = setting("录制", "recording", default=Recording())
+    bridge: Bridge | None = setting("县平台", "county platform", default=None)
+
+    @model_validator(mode="after")
+    def _references(self) -> Self:
+        known = set(self.approaches)
+        for name, approach in self.approaches.items():
+            _known(f"approaches.{name}.conflicts", approach.conflicts, known - {name})
+        for name, radar in self.radars.items():
+            _known(f"radars.{name}.approach", [radar.approach], known)
+        for name, camera in self.cameras.items():
+            _known(f"cameras.{name}.zones", list(camera.zones), known)
+        for name, lamp in self.lamps.items():
+            _known(f"lamps.{name}.faces", lamp.faces, known)
+        for name, speaker in self.speakers.items():
+            _known(f"speakers.{name}.faces", speaker.faces, known)
+        if self.policy.caution_requires is CautionRequires.OWN_PRESENT:
+            seen = {
+                approach for camera in self.cameras.values() for approach, zones in camera.zones.items() if zones.wait
+            }
+            blind = sorted({face for lamp in self.lamps.values() for face in lamp.faces} - seen)
+            if blind:
+                raise ValueError(
+                    f"policy.caution_requires: 'own_present' needs a sensor that sees standing users on every face; "
+                    f"none on {', '.join(blind)}; allowed here: any"
+                )
+        return self
+
+
+def _known(path: str, names: list[str], known: set[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{path}: {name!r} is not one of the approaches {', '.join(sorted(known))}")
+
+
+DEVICE_SECTIONS: dict[str, str] = {
+    "radars": "radar",
+    "cameras": "camera",
+    "lamps": "lamp",
+    "speakers": "speaker",
+}
+"""Section of the site file -> kind of driver (``heartbeat`` is a single entry, not a section)."""
+
+Level = Literal["clear", "caution", "alert"]

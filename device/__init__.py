@@ -1,0 +1,1 @@
+"""The node's own programs and the pure pipeline between its sensors and its lamps."""

@@ -1,0 +1,32 @@
+"""What happened, as values that the journal keeps and the bridge sends. Pure.
+
+Invariants: an event is written once, by the pipeline or by core, with the monotonic time at which it became true;
+``body`` holds JSON values only, metres and m/s with one decimal.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+
+class EventKind(enum.StrEnum):
+    """Kinds of event, and the importance a full disk sheds by: alerts last."""
+
+    ALERT = "alert"  # a face entered or left alert
+    CAUTION = "caution"  # a face entered or left caution
+    HEALTH = "health"  # a face changed between ok, degraded and fault
+    PART = "part"  # a device or process changed between working and not
+    VOICE = "voice"  # a clip was spoken, or withheld and why
+    CONFIG = "config"  # a configuration was applied, refused or rolled back
+    NODE = "node"  # the node started or stopped
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. ``face`` is None where no face is concerned."""
+
+    kind: EventKind
+    at_ns: int
+    face: str | None
+    body: Mapping[str, Any]

@@ -1,0 +1,75 @@
+"""What sensors tell the pipeline, as values. Pure: no clock, no file, no thread.
+
+Invariants: times are CLOCK_MONOTONIC nanoseconds at capture; an observation is a fact about one sensor at one
+moment, never a judgement; a problem report is also an observation, so that health has one way in.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from configs.schema import RoadUser
+from hal.interfaces import RadarFrame
+
+DETECTOR_CLASSES: Mapping[str, RoadUser] = {
+    "person": RoadUser.WALKER,
+    "two_wheeler": RoadUser.TWO_WHEELER,
+    "car": RoadUser.CAR,
+    "bus": RoadUser.BUS,
+    "truck": RoadUser.TRUCK,
+}
+"""The detector's words -> ours. A detector class that is not here is not a road user."""
+
+
+class Zone(enum.StrEnum):
+    """A camera's zone on an approach."""
+
+    WAIT = "wait"
+    APPROACH = "approach"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ZoneCount:
+    """How many road users of one class stand or move in one zone of one approach."""
+
+    approach: str
+    zone: Zone
+    user: RoadUser
+    count: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CameraObservation:
+    """Who is in which zone on one picture; an empty tuple is a healthy camera that sees nobody."""
+
+    camera: str
+    captured_ns: int
+    occupancy: tuple[ZoneCount, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SensorProblem:
+    """A sensor's own word that it cannot be trusted (would not open, frozen picture), or ``None``: it can again."""
+
+    sensor: str
+    reported_ns: int
+    problem: str | None
+
+
+Observation = RadarFrame | CameraObservation | SensorProblem
+
+
+def camera_observation(message: Mapping[str, Any]) -> CameraObservation:
+    """A camera observation from its JSON form ``{"camera", "captured_ns", "zones": {approach: {zone: {class: n}}}}``.
+
+    Classes are the detector's words. Raises KeyError, TypeError or ValueError on a message of another form.
+    """
+    counts = [
+        ZoneCount(approach, Zone(zone), DETECTOR_CLASSES[word], int(count))
+        for approach, zones in message["zones"].items()
+        for zone, classes in zones.items()
+        for word, count in classes.items()
+        if word in DETECTOR_CLASSES and count > 0
+    ]
+    return CameraObservation(str(message["camera"]), int(message["captured_ns"]), tuple(counts))
