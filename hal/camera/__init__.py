@@ -1,0 +1,1 @@
+"""Cameras: each yields its newest picture only, stamped when it was grabbed."""
