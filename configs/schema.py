@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from configs.errors import Problem, RuleError, Text, both
+
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -110,7 +112,9 @@ class Zones(Strict):
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:
         if self.wait is None and self.approach is None:
-            raise ValueError("a camera zone needs wait, approach or both")
+            raise RuleError(
+                [_rule("", "摄像机的区域要有 wait、approach 或两个都有", "a camera zone needs wait, approach or both")]
+            )
         return self
 
 
@@ -249,9 +253,20 @@ class Bridge(Strict):
     @model_validator(mode="after")
     def _pairs(self) -> Self:
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file go together")
+            raise RuleError(
+                [_rule("cert_file", "cert_file 和 key_file 要么都有要么都没有", "cert_file and key_file go together")]
+            )
         if self.url.startswith("mqtt://") and (self.ca_file or self.cert_file):
-            raise ValueError("ca_file and cert_file need a url that starts with mqtts://")
+            raise RuleError(
+                [
+                    _rule(
+                        "url",
+                        "有 ca_file 或 cert_file 时 url 要以 mqtts:// 开头",
+                        "ca_file and cert_file need a url that starts with mqtts://",
+                        self.url,
+                    )
+                ]
+            )
         return self
 
 
@@ -275,34 +290,60 @@ class SiteConfig(Strict):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
-        known = set(self.approaches)
+        known = list(self.approaches)
+        problems = []
         for name, approach in self.approaches.items():
-            _known(f"approaches.{name}.conflicts", approach.conflicts, known - {name})
+            others = [other for other in known if other != name]
+            problems += _unknown(f"approaches.{name}.conflicts", approach.conflicts, others)
         for name, radar in self.radars.items():
-            _known(f"radars.{name}.approach", [radar.approach], known)
+            if radar.approach not in self.approaches:
+                problems.append(_unknown_approach(f"radars.{name}.approach", radar.approach, known))
         for name, camera in self.cameras.items():
-            _known(f"cameras.{name}.zones", list(camera.zones), known)
+            problems += [
+                _unknown_approach(f"cameras.{name}.zones.{zone}", zone, known)
+                for zone in camera.zones
+                if zone not in self.approaches
+            ]
         for name, lamp in self.lamps.items():
-            _known(f"lamps.{name}.faces", lamp.faces, known)
+            problems += _unknown(f"lamps.{name}.faces", lamp.faces, known)
         for name, speaker in self.speakers.items():
-            _known(f"speakers.{name}.faces", speaker.faces, known)
+            problems += _unknown(f"speakers.{name}.faces", speaker.faces, known)
         if self.policy.caution_requires is CautionRequires.OWN_PRESENT:
             seen = {
                 approach for camera in self.cameras.values() for approach, zones in camera.zones.items() if zones.wait
             }
-            blind = sorted({face for lamp in self.lamps.values() for face in lamp.faces} - seen)
+            blind = ", ".join(sorted({face for lamp in self.lamps.values() for face in lamp.faces} - seen))
             if blind:
-                raise ValueError(
-                    f"policy.caution_requires: 'own_present' needs a sensor that sees standing users on every face; "
-                    f"none on {', '.join(blind)}; allowed here: any"
+                problems.append(
+                    Problem(
+                        "rule",
+                        path="policy.caution_requires",
+                        value=self.policy.caution_requires.value,
+                        allowed=both("any"),
+                        params={
+                            "detail": Text(
+                                f"own_present 要求每个面都有能看见静止的人和车的传感器,{blind} 没有",
+                                f"own_present needs a sensor that sees standing users on every face; none on {blind}",
+                            )
+                        },
+                    )
                 )
+        if problems:
+            raise RuleError(problems)
         return self
 
 
-def _known(path: str, names: list[str], known: set[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{path}: {name!r} is not one of the approaches {', '.join(sorted(known))}")
+def _rule(path: str, zh: str, en: str, *value: Any) -> Problem:
+    fields = {"value": value[0]} if value else {}
+    return Problem("rule", path=path, params={"detail": Text(zh, en)}, **fields)
+
+
+def _unknown(path: str, names: list[str], known: list[str]) -> list[Problem]:
+    return [_unknown_approach(f"{path}.{index}", name, known) for index, name in enumerate(names) if name not in known]
+
+
+def _unknown_approach(path: str, name: str, known: list[str]) -> Problem:
+    return Problem("unknown_approach", path=path, value=name, allowed=both(" | ".join(known)))
 
 
 DEVICE_SECTIONS: dict[str, str] = {

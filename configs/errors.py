@@ -1,0 +1,170 @@
+"""What can be wrong with a site file, as values: a code, where it is, and words for it in Chinese and English.
+
+Invariants: a problem names file, line, path, value and what is allowed as far as each is known; its text exists in
+both languages and is chosen by whoever prints it; ``ConfigError`` always carries at least one problem.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """The same words in both languages."""
+
+    zh: str
+    en: str
+
+    def of(self, lang: str) -> str:
+        """The words in ``zh`` or ``en``; anything else reads English."""
+        return self.zh if lang == "zh" else self.en
+
+
+def both(text: str) -> Text:
+    """Words that need no translation (numbers, identifiers)."""
+    return Text(text, text)
+
+
+MESSAGES: Mapping[str, Text] = {
+    # the file itself
+    "unreadable": Text("文件读不了:{detail}", "the file cannot be read: {detail}"),
+    "not_utf8": Text("文件不是 UTF-8 编码", "the file is not UTF-8"),
+    "too_big": Text("文件太大", "the file is too big"),
+    "too_deep": Text("嵌套太深", "nested too deeply"),
+    "syntax": Text("格式写错了:{detail}", "cannot be parsed: {detail}"),
+    "tag": Text("不允许 YAML 标签({detail})", "YAML tags are not allowed ({detail})"),
+    "anchor": Text("不允许 YAML 锚点和引用(& 和 *),请写全", "YAML anchors and aliases are not allowed: write it out"),
+    "directive": Text("不允许 YAML 指令(% 开头的行)", "YAML directives (lines with %) are not allowed"),
+    "documents": Text("一个文件只能有一份配置(不要写 ---)", "one file holds one configuration (no second ---)"),
+    "duplicate_key": Text(
+        "「{key}」写了两次,上一次在第 {first_line} 行", "'{key}' is there twice, first on line {first_line}"
+    ),
+    "not_finite": Text("不是有限的数", "not a finite number"),
+    # keys
+    "unknown_key": Text("没有「{key}」这一项", "unknown key '{key}'"),
+    "similar_key": Text(
+        "没有「{key}」这一项,是不是要写「{suggestion}」", "unknown key '{key}', did you mean '{suggestion}'?"
+    ),
+    "missing_unit": Text(
+        "「{key}」缺少单位,应写「{suggestion}」({unit})", "'{key}' is missing its unit: write '{suggestion}' ({unit})"
+    ),
+    "missing_key": Text("缺少「{key}」", "'{key}' is missing"),
+    "no_such_path": Text("没有这一项", "there is no such setting"),
+    "whole_section": Text(
+        "这是一整段,请改其中一项,或用 config edit",
+        "this is a whole section: set one value inside it, or use config edit",
+    ),
+    # values
+    "out_of_range": Text("超出范围", "out of bounds"),
+    "wrong_type": Text("类型不对", "wrong type"),
+    "bad_choice": Text("不是可选的值", "not one of the choices"),
+    "bad_text": Text("写法不对", "not of the right form"),
+    "bad_length": Text("个数或长度不对", "wrong number of items or length"),
+    "bad_value": Text("值不对:{detail}", "not allowed: {detail}"),
+    "unknown_approach": Text("没有这个来向", "no such approach"),
+    "rule": Text("{detail}", "{detail}"),
+    # devices
+    "unknown_driver": Text("没有这个驱动", "no such driver"),
+    "driver_unavailable": Text("驱动装不上:{detail}", "the driver cannot be loaded: {detail}"),
+    "claimed_twice": Text(
+        "「{claim}」已被 {other} 占用(第 {other_line} 行),一处只能接一个设备",
+        "'{claim}' is already taken by {other} (line {other_line}); one device each",
+    ),
+    "silent_alone": Text(
+        "这种雷达路上没车时不出声也问不到,不能单独照看一个来向",
+        "this radar can be neither heard nor polled on an empty road, so it cannot watch an approach alone",
+    ),
+    # warnings
+    "short_horizon": Text(
+        "看得不够远:{reach_m:g} m,按限速 {limit_kmh:g} km/h 只提前 {gives_s:.1f} s,策略要 {wants_s:.1f} s",
+        "sees too short: {reach_m:g} m at {limit_kmh:g} km/h gives {gives_s:.1f} s, policy wants {wants_s:.1f} s",
+    ),
+    "unwatched": Text("这个来向没有传感器照看", "no sensor watches this approach"),
+    "no_lamp": Text("这个来向没有警示灯", "no lamp shows this approach's face"),
+    "no_heartbeat": Text(
+        "没有心跳引脚:节点断电或死机时,外部闪光器不会自己接手",
+        "no heartbeat pin: an external flasher cannot take over when the node dies",
+    ),
+    "plain_mqtt": Text("到县平台的连接没有加密", "the connection to the county platform is not encrypted"),
+}
+"""Code -> what is wrong. Placeholders are the problem's params."""
+
+WARNINGS = frozenset({"short_horizon", "unwatched", "no_lamp", "no_heartbeat", "plain_mqtt"})
+"""Codes that are told and not refused."""
+
+_NOTHING = object()
+NO_VALUE: Any = _NOTHING
+"""A problem that has no value to show (a missing key)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a site file. ``line`` counts from 1; ``path`` is dotted (``radars.r_east.reach_m``)."""
+
+    code: str
+    file: str = ""
+    line: int | None = None
+    path: str = ""
+    value: Any = NO_VALUE
+    allowed: Text | None = None
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the configuration may still be used."""
+        return self.code in WARNINGS
+
+    def message(self, lang: str) -> str:
+        """What is wrong, without where."""
+        words = {key: value.of(lang) if isinstance(value, Text) else value for key, value in self.params.items()}
+        return MESSAGES[self.code].of(lang).format(**words)
+
+    def render(self, lang: str) -> str:
+        """One line: file:line: path: what is wrong; the value; what is allowed."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        parts = [self.message(lang)]
+        if self.value is not NO_VALUE:
+            parts.append(Text("现在的值:{}", "value: {}").of(lang).format(_short(self.value)))
+        if self.allowed is not None:
+            parts.append(Text("允许:{}", "allowed: {}").of(lang).format(self.allowed.of(lang)))
+        head = ": ".join(part for part in (place, self.path) if part)
+        body = Text(";", "; ").of(lang).join(parts)
+        return f"{head}: {body}" if head else body
+
+    def as_json(self, lang: str) -> dict[str, Any]:
+        """The problem as plain values."""
+        return {
+            "code": self.code,
+            "severity": "warning" if self.is_warning else "error",
+            "file": self.file,
+            "line": self.line,
+            "path": self.path,
+            "value": None if self.value is NO_VALUE else self.value,
+            "allowed": None if self.allowed is None else self.allowed.of(lang),
+            "message": self.message(lang),
+        }
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+class ConfigError(ValueError):
+    """A configuration is refused; ``problems`` holds everything found wrong at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        if not problems:
+            raise ValueError("a ConfigError needs at least one problem")
+        self.problems = list(problems)
+        super().__init__("\n".join(problem.render("en") for problem in self.problems))
+
+
+class RuleError(ValueError):
+    """Raised inside the schema for rules between fields; the loader adds file and lines."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(problem.render("en") for problem in self.problems))
