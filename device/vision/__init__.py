@@ -1,0 +1,1 @@
+"""The vision process: cameras and the detector; sends observations, never pictures, to core."""
