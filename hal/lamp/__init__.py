@@ -1,0 +1,1 @@
+"""Lamps and the heartbeat pin. Imported by guard: standard library and gpiozero only."""
