@@ -1,0 +1,1 @@
+"""Detecting road users in pictures: the ``Detector`` protocol, an ONNX detector, its checked manifest and weights."""
