@@ -100,6 +100,6 @@ class ControlServer:
             return {"id": request_id, "ok": True, "result": self._handler(str(request["verb"]), args)}
         except (ControlError, ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
             return {"id": request_id, "ok": False, "error": f"{error}" or type(error).__name__}
-        except Exception:  # noqa: BLE001 - a thread's top: one bad request must not end the socket
+        except Exception:  # a thread's top: one bad request must not end the socket
             log.exception("event=control_failed")
             return {"id": request_id, "ok": False, "error": "internal error, see the journal of core"}

@@ -1,0 +1,367 @@
+"""The core process: radars, speakers and the journal; tracking and the decision. ``python -m device.core``
+
+Invariants: one control thread alone touches the pipeline and the speakers, wakes on input or every 20 ms, and renews
+guard's lease each time; no network, no camera, no detector in here; what fails beside the pipeline (speaker, journal,
+recording, a request) is a part in ERROR, never a missed renewal. A control loop that raises ends the process: guard
+then shows its safe pattern within its lease, and the supervisor starts core again.
+"""
+
+import argparse
+import contextlib
+import gc
+import logging
+import pathlib
+import queue
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from configs.loader import load_site
+from configs.schema import SiteConfig
+from device import ipc
+from device.control import ControlError, ControlServer
+from device.day import DayState, day_state
+from device.decision import first_shown
+from device.events import Event, EventKind
+from device.journal import JOURNAL_FILE, JournalWriter
+from device.latency import Latency
+from device.observation import Observation, SensorProblem, camera_observation
+from device.pipeline import Output, Pipeline
+from device.recording import Recording, RecordingError
+from device.runtime import Call, GuardLink, Inbox, Input, RadarInput, RadarThread, VisionInput, VisionReceiver
+from device.sensors import stale_after_s
+from device.site import section_hashes
+from device.snapshot import Parts, snapshot
+from device.speaking import Speakers
+from hal.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock, local_time
+from hal.interfaces import Shows
+
+log = logging.getLogger(__name__)
+
+STEP_NS = 20 * NS_PER_MS
+CALL_TIMEOUT_S = 3.0
+LAMP_TEST_MAX_S = 600.0
+"""FAULTS.md 73: a test mode is a lease of at most ten minutes."""
+
+BETWEEN_STEPS = frozenset({"policy", "voice", "night", "site", "bridge"})
+"""Sections that take effect between two steps. The bridge reads its own from the status that core gives it."""
+
+RESTARTS: Mapping[str, tuple[str, ...]] = {
+    "radars": ("core",),
+    "speakers": ("core",),
+    "approaches": ("core",),
+    "cameras": ("vision", "pipeline"),
+    "detector": ("vision",),
+    "recording": ("vision",),
+    "lamps": ("guard", "pipeline"),
+    "heartbeat": ("guard",),
+    "lamp_patterns": ("guard",),
+}
+"""Section -> what starts anew. ``pipeline`` begins again inside core: its faces flash until they have earned dark."""
+
+
+class Core:
+    """The running core. ``run`` returns the exit code."""
+
+    def __init__(
+        self,
+        config: SiteConfig,
+        config_path: pathlib.Path,
+        run_dir: pathlib.Path,
+        state_dir: pathlib.Path,
+        clock: Clock,
+    ) -> None:
+        self.config = config
+        self.config_path = config_path
+        self.sections = section_hashes(config)
+        self.run_dir = run_dir
+        self.clock = clock
+        self.started_ns = clock.monotonic_ns()
+        self.inbox: Inbox = queue.SimpleQueue()
+        self.journal = JournalWriter(state_dir / JOURNAL_FILE, clock)
+        self.guard = GuardLink(run_dir, clock)
+        self.vision = VisionReceiver(run_dir, self.inbox, clock)
+        self.radars = {name: RadarThread(name, radar, self.inbox, clock) for name, radar in config.radars.items()}
+        self.speakers = Speakers(config, clock)
+        self.pipeline = self._new_pipeline()
+        self.parts = Parts()
+        self.latency: dict[str, Latency] = {"radar": Latency(), "camera": Latency()}
+        self.recording: Recording | None = None
+        self.vision_says: dict[str, Any] = {}
+        self.camera_says: dict[str, dict[str, Any]] = {}
+        self.output: Output | None = None
+        self.day: DayState = self._read_day()
+        self._day_read_ns = self.started_ns
+        self._lamp_tests: dict[str, tuple[Shows, int]] = {}
+        self._last_caused_ns: dict[str, int] = {}
+        self._exit: int | None = None
+        for name in config.cameras:
+            self.inbox.put(SensorProblem(name, self.started_ns, "vision has not connected yet"))
+
+    def stop(self, code: int) -> None:
+        """Ends the control loop after its current step."""
+        self._exit = code
+
+    def run(self) -> int:
+        """The control loop, until ``stop``."""
+        self.journal.append(Event(EventKind.NODE, self.clock.monotonic_ns(), None, {"state": "started"}))
+        control = ControlServer(self.run_dir / ipc.CORE_SOCKET, self._call)
+        self.vision.start()
+        for thread in self.radars.values():
+            thread.start()
+        # What exists now lives for ever: without this a full collection stops the loop for 13 ms and more.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(0.0005)
+        tick_ns = self.clock.monotonic_ns()
+        while self._exit is None:
+            inputs = self._wait(tick_ns)
+            now_ns = self.clock.monotonic_ns()
+            if now_ns >= tick_ns:
+                tick_ns = max(tick_ns + STEP_NS, now_ns)
+            self._step(now_ns, inputs)
+        self._close(control)
+        return self._exit
+
+    def _wait(self, tick_ns: int) -> list[Input]:
+        inputs: list[Input] = []
+        wait_s = (tick_ns - self.clock.monotonic_ns()) / NS_PER_S
+        with contextlib.suppress(queue.Empty):
+            inputs.append(self.inbox.get(timeout=wait_s) if wait_s > 0 else self.inbox.get_nowait())
+            while True:
+                inputs.append(self.inbox.get_nowait())
+        return inputs
+
+    def _step(self, now_ns: int, inputs: list[Input]) -> None:
+        observations: list[Observation] = []
+        calls: list[Call] = []
+        for item in inputs:
+            if isinstance(item, Call):
+                calls.append(item)
+            elif isinstance(item, SensorProblem):
+                observations.append(item)
+            elif isinstance(item, RadarInput):
+                observations.extend(item.frames)
+            else:
+                observations.extend(self._from_vision(item))
+        output = self.pipeline.step(now_ns, self.day, observations)
+        self.output = output
+        self.guard.renew(self._lamps(now_ns, output), self.day.brightness_pct)
+        # Everything below is off the lamp path: the renewal is already on its way.
+        self._measure(output)
+        self._speak(now_ns, output)
+        for event in output.events:
+            self.journal.append(event)
+        self._record(now_ns, inputs)
+        for event in self.parts.changes(now_ns, self):
+            self.journal.append(event)
+        if now_ns - self._day_read_ns > NS_PER_S:
+            self._day_read_ns = now_ns
+            self.day = self._read_day()
+        for call in calls:
+            self._answer(call)
+
+    def _lamps(self, now_ns: int, output: Output) -> dict[str, tuple[Shows, int | None]]:
+        lamps: dict[str, tuple[Shows, int | None]] = {}
+        for name, lamp in self.config.lamps.items():
+            decisions = [output.decisions[face] for face in lamp.faces]
+            shown = [decision.shows for decision in decisions]
+            test = self._lamp_tests.get(name)
+            if test is not None:
+                if now_ns < test[1]:
+                    shown.append(test[0])  # a test can only make a lamp show more, never less
+                else:
+                    del self._lamp_tests[name]
+            shows = first_shown(shown)
+            caused = [d.caused_by_ns for d in decisions if d.shows is shows and d.caused_by_ns is not None]
+            lamps[name] = (shows, max(caused, default=None))
+        return lamps
+
+    def _measure(self, output: Output) -> None:
+        now_ns = self.clock.monotonic_ns()
+        for face, decision in output.decisions.items():
+            caused_ns = decision.caused_by_ns
+            if caused_ns is None or decision.cause is None or caused_ns <= self._last_caused_ns.get(face, 0):
+                continue
+            self._last_caused_ns[face] = caused_ns
+            kind = "radar" if decision.cause.sensor in self.config.radars else "camera"
+            self.latency[kind].add((now_ns - caused_ns) / NS_PER_MS)
+
+    def _speak(self, now_ns: int, output: Output) -> None:
+        for face, clip in output.says.items():
+            body = self.speakers.say(face, clip, self.day.volume_pct)
+            self.journal.append(Event(EventKind.VOICE, now_ns, face, {"clip": clip, **body}))
+
+    def _from_vision(self, item: VisionInput) -> list[Observation]:
+        message = item.message
+        if message is None:
+            self.vision_says = {}
+            return [SensorProblem(name, item.received_ns, "vision is not running") for name in self.config.cameras]
+        try:
+            kind = message["kind"]
+            if kind == "observation":
+                return [camera_observation(message)]
+            if kind == "camera":
+                name = str(message["camera"])
+                self.camera_says[name] = dict(message)
+                return [SensorProblem(name, item.received_ns, message.get("problem"))]
+            if kind == "vision":
+                self.vision_says = dict(message)
+                problem = message.get("problem")
+                if problem is not None:
+                    return [SensorProblem(name, item.received_ns, f"vision: {problem}") for name in self.config.cameras]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.warning("event=vision_message_refused error=%r", error)
+        return []
+
+    def _record(self, now_ns: int, inputs: list[Input]) -> None:
+        recording = self.recording
+        if recording is None:
+            return
+        for item in inputs:
+            if isinstance(item, RadarInput) and item.raw:
+                recording.put_radar(item.radar, item.raw, item.captured_ns)
+            elif isinstance(item, VisionInput) and item.message and item.message.get("kind") == "observation":
+                recording.put_camera(str(item.message.get("camera")), dict(item.message), item.received_ns)
+        if recording.over(now_ns):
+            self._record_stop()
+
+    # --- core.sock -----------------------------------------------------------------------------------------------
+
+    def _call(self, verb: str, args: Mapping[str, Any]) -> Any:
+        """On a thread of the control server: hands the request to the control thread and waits."""
+        call = Call(verb, args)
+        self.inbox.put(call)
+        if not call.done.wait(CALL_TIMEOUT_S):
+            raise ControlError(f"core did not answer {verb} within {CALL_TIMEOUT_S:.0f} s")
+        if call.error is not None:
+            raise ControlError(str(call.error)) from call.error
+        return call.result
+
+    def _answer(self, call: Call) -> None:
+        verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            "status": lambda _args: snapshot(self),
+            "config": lambda _args: self.config.model_dump(mode="json"),
+            "reload": lambda _args: self._reload(),
+            "lamp": self._lamp_test,
+            "say": self._say,
+            "record_start": self._record_start,
+            "record_stop": lambda _args: self._record_stop(),
+        }
+        try:
+            if call.verb not in verbs:
+                raise ControlError(f"unknown verb {call.verb!r}; known: {', '.join(verbs)}")
+            call.result = verbs[call.verb](call.args)
+        except Exception as error:  # noqa: BLE001 - a request must not end the loop that renews the lease
+            log.warning("event=request_failed verb=%s error=%r", call.verb, error)
+            call.error = error
+        call.done.set()
+
+    def _reload(self) -> dict[str, Any]:
+        """Takes run_dir/site.json. Policy between two steps; a changed device starts anew where it is owned."""
+        config = load_site(self.run_dir / ipc.SITE_CONFIG)
+        sections = section_hashes(config)
+        changed = sorted(
+            name for name in set(sections) | set(self.sections) if sections.get(name) != self.sections.get(name)
+        )
+        restarts = sorted({who for name in changed for who in RESTARTS.get(name, ())})
+        self.config, self.sections = config, sections
+        if "core" in restarts:
+            self.stop(ipc.EXIT_RESTART)
+        elif "pipeline" in restarts:
+            self.pipeline = self._new_pipeline()
+        else:
+            self.pipeline.configure(config)
+        self.speakers.configure(config)
+        self.day = self._read_day()
+        if "vision" in restarts:
+            self.vision.restart_peer()
+        if "guard" in restarts:
+            self.guard.restart_peer()
+        restarts = [who for who in restarts if who != "pipeline"]
+        body = {
+            "changed": changed,
+            "between_steps": [name for name in changed if name in BETWEEN_STEPS],
+            "restarts": restarts,
+        }
+        self.journal.append(Event(EventKind.CONFIG, self.clock.monotonic_ns(), None, {"state": "applied", **body}))
+        return body
+
+    def _lamp_test(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        name, shows, seconds = str(args["lamp"]), Shows(args["shows"]), float(args["seconds"])
+        if name not in self.config.lamps:
+            raise ControlError(f"no lamp {name!r}; there are: {', '.join(self.config.lamps)}")
+        if shows is Shows.CLEAR or not 0 < seconds <= LAMP_TEST_MAX_S:
+            raise ControlError(f"a test shows caution, alert or fault for at most {LAMP_TEST_MAX_S:.0f} s")
+        self._lamp_tests[name] = (shows, self.clock.monotonic_ns() + round(seconds * NS_PER_S))
+        return {"lamp": name, "shows": shows.value, "seconds": seconds}
+
+    def _say(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        return self.speakers.test(str(args["clip"]), args.get("speaker"))
+
+    def _record_start(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        if self.recording is not None:
+            raise ControlError(f"already recording to {self.recording.path}")
+        seconds = args.get("seconds")
+        self.recording = Recording(
+            pathlib.Path(str(args["path"])),
+            self.config.model_dump(mode="json"),
+            self.clock,
+            max_s=None if seconds is None else float(seconds),
+        )
+        return {"path": str(self.recording.path)}
+
+    def _record_stop(self) -> dict[str, Any]:
+        recording, self.recording = self.recording, None
+        if recording is None:
+            raise ControlError("no recording is running")
+        seconds = recording.elapsed_s(self.clock.monotonic_ns())
+        # Closing writes the index; that is the writer's thread's work, the loop must go on renewing.
+        recording.close(timeout_s=0.0)
+        if recording.problem is not None:
+            raise RecordingError(recording.problem)
+        return {"path": str(recording.path), "seconds": round(seconds, 1), "dropped": recording.dropped}
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _new_pipeline(self) -> Pipeline:
+        return Pipeline(self.config, start_ns=self.clock.monotonic_ns(), stale_after_s=stale_after_s(self.config))
+
+    def _read_day(self) -> DayState:
+        return day_state(self.config, local_time(self.clock.wall_ns()), self.clock.quality())
+
+    def _close(self, control: ControlServer) -> None:
+        control.close()
+        for thread in self.radars.values():
+            thread.stop()
+        self.vision.close()
+        if self.recording is not None:
+            self.recording.close()
+        self.speakers.close()
+        self.journal.append(Event(EventKind.NODE, self.clock.monotonic_ns(), None, {"state": "stopped"}))
+        self.journal.close()
+        self.guard.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry of the process."""
+    parser = argparse.ArgumentParser(prog="python -m device.core", description=__doc__)
+    parser.add_argument("--config", type=pathlib.Path, required=True, help="site file, reported in the status")
+    parser.add_argument("--run-dir", type=pathlib.Path, required=True, help="sockets and the compiled configuration")
+    parser.add_argument("--state-dir", type=pathlib.Path, required=True, help="journal")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="level=%(levelname)s part=core %(message)s")
+    try:
+        config = load_site(args.run_dir / ipc.SITE_CONFIG)
+    except ValueError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - an entry point's own message
+        return 2
+    core = Core(config, args.config, args.run_dir, args.state_dir, SYSTEM_CLOCK)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: core.stop(0))
+    return core.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

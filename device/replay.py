@@ -1,0 +1,233 @@
+"""Plays a recording through parsers, tracking and decision on a virtual clock (DESIGN.md §5, Replay).
+
+Invariants: the same bytes in give the same bytes out; messages in order of (log_time, topic, sequence); the pipeline
+steps at every message and every 20 ms between, as core does; five seconds more run after the last message, so that
+release and staleness show.
+"""
+
+import base64
+import binascii
+import dataclasses
+import io
+import json
+import pathlib
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from configs.schema import SiteConfig
+from device.day import DAYLIGHT
+from device.decision import FaceDecision
+from device.observation import CameraObservation, Observation, camera_observation
+from device.pipeline import Output, Pipeline, cause_body
+from device.recording import CONFIG_TOPIC, METADATA
+from device.sensors import radar_decoder, stale_after_s
+from hal.clock import NS_PER_MS, NS_PER_S
+from hal.interfaces import RadarDecoder
+
+STEP_NS = 20 * NS_PER_MS
+AFTER_NS = 5 * NS_PER_S
+MAX_RECORD_BYTES = 64 * 1024 * 1024
+
+
+class ReplayError(Exception):
+    """The file is no recording, or not of this site. Exit 2."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    """One recorded message. ``log_ns`` is its log_time."""
+
+    log_ns: int
+    topic: str
+    sequence: int
+    data: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording as read. ``cut_off`` says where a damaged one ends, None for a whole one."""
+
+    messages: tuple[Message, ...]
+    anchor_wall_ns: int | None
+    anchor_mono_ns: int | None
+    cut_off: str | None
+
+
+def read(path: pathlib.Path) -> Recorded:
+    """All messages of an MCAP file in playing order. Raises ReplayError when nothing of it can be read."""
+    from mcap.exceptions import McapError
+    from mcap.records import Channel, Metadata
+    from mcap.records import Message as Record
+    from mcap.stream_reader import StreamReader
+
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ReplayError(f"{path}: {error.strerror}") from error
+    topics: dict[int, str] = {}
+    messages: list[Message] = []
+    anchor: dict[str, str] = {}
+    cut_off = None
+    stream = io.BytesIO(raw)
+    try:
+        for record in StreamReader(stream, validate_crcs=True, record_size_limit=MAX_RECORD_BYTES).records:
+            if isinstance(record, Channel):
+                topics[record.id] = record.topic
+            elif isinstance(record, Record) and record.channel_id in topics:
+                messages.append(Message(record.log_time, topics[record.channel_id], record.sequence, record.data))
+            elif isinstance(record, Metadata) and record.name == METADATA:
+                anchor = record.metadata
+    except (McapError, EOFError, struct.error, ValueError, KeyError) as error:
+        if not messages:
+            raise ReplayError(
+                f"{path}: not a recording (MCAP) that can be read: {error or type(error).__name__}"
+            ) from error
+        cut_off = f"byte {stream.tell()} of {len(raw)}"
+    messages.sort(key=lambda message: (message.log_ns, message.topic, message.sequence))
+    return Recorded(
+        tuple(messages),
+        int(anchor["anchor_wall_ns"]) if "anchor_wall_ns" in anchor else None,
+        int(anchor["anchor_mono_ns"]) if "anchor_mono_ns" in anchor else None,
+        cut_off,
+    )
+
+
+class Replay:
+    """One play of one recording. ``cold`` includes boot; ``strict`` treats sensors absent from it as stale."""
+
+    def __init__(
+        self,
+        recorded: Recorded,
+        config: SiteConfig,
+        *,
+        cold: bool = False,
+        strict: bool = False,
+        with_tracks: bool = False,
+    ) -> None:
+        self._recorded = recorded
+        self._with_tracks = with_tracks
+        sources: dict[str, str] = {}
+        for message in recorded.messages:
+            kind, name = _source(message.topic)
+            if kind is not None:
+                sources[name] = kind
+        known = {**dict.fromkeys(config.radars, "radar"), **dict.fromkeys(config.cameras, "camera")}
+        strangers = sorted(name for name, kind in sources.items() if known.get(name) != kind)
+        if strangers:
+            raise ReplayError(
+                f"the recording is not of this site: it has {', '.join(strangers)}; "
+                f"the site file has {', '.join(sorted(known)) or 'no sensor'}"
+            )
+        if not sources:
+            raise ReplayError("the recording holds no radar bytes and no camera observations")
+        self._decoders: dict[str, RadarDecoder] = {name: radar_decoder(config, name) for name in config.radars}
+        self._start_ns = recorded.messages[0].log_ns
+        self._pipeline = Pipeline(
+            config,
+            start_ns=self._start_ns,
+            booted=not cold,
+            not_fitted=frozenset() if strict else frozenset(known) - frozenset(sources),
+            stale_after_s=stale_after_s(config),
+        )
+        self._shown: dict[str, tuple[str, str, int | None]] = {}
+
+    def lines(self) -> Iterator[str]:
+        """The output, one JSON line each, without line ends."""
+        now_ns = self._start_ns
+        tick_ns = now_ns
+        for message in self._recorded.messages:
+            while tick_ns + STEP_NS < message.log_ns:
+                tick_ns += STEP_NS
+                now_ns = tick_ns
+                yield from self._step(now_ns, [])
+            now_ns = message.log_ns
+            yield from self._step(now_ns, self._observations(message))
+        end_ns = now_ns + AFTER_NS
+        while tick_ns < end_ns:
+            tick_ns += STEP_NS
+            if tick_ns > now_ns:
+                yield from self._step(tick_ns, [])
+
+    def _observations(self, message: Message) -> list[Observation]:
+        kind, name = _source(message.topic)
+        if kind is None:
+            return []
+        try:
+            body = json.loads(message.data)
+            if kind == "radar":
+                return list(self._decoders[name].feed(base64.b64decode(body["data"]), message.log_ns))
+            return [self._camera(camera_observation({**body, "captured_ns": body.get("captured_ns", 0)}), message)]
+        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+            self._pipeline.counters.faulty += 1
+            return []
+
+    def _camera(self, observation: CameraObservation, message: Message) -> CameraObservation:
+        """The observation on the recording's time: captured as long before its message as it was on the node."""
+        recorded = self._recorded
+        captured_ns = message.log_ns
+        if observation.captured_ns and recorded.anchor_mono_ns is not None and recorded.anchor_wall_ns is not None:
+            captured_ns = recorded.anchor_wall_ns + observation.captured_ns - recorded.anchor_mono_ns
+        return dataclasses.replace(observation, captured_ns=min(captured_ns, message.log_ns))
+
+    def _step(self, now_ns: int, observations: list[Observation]) -> Iterator[str]:
+        output = self._pipeline.step(now_ns, DAYLIGHT, observations)
+        t_s = round((now_ns - self._start_ns) / NS_PER_S, 3) + 0.0
+        for face, decision in output.decisions.items():
+            shown = (decision.level, decision.health.value, decision.cause.id if decision.cause else None)
+            if self._shown.get(face) != shown:
+                self._shown[face] = shown
+                yield _json(face_line(t_s, decision))
+        yield from self._other_lines(t_s, output)
+
+    def _other_lines(self, t_s: float, output: Output) -> Iterator[str]:
+        for event in output.events:
+            yield _json({"t_s": t_s, "kind": "event", "event": event.kind.value, "face": event.face, **event.body})
+        for face, clip in output.says.items():
+            yield _json({"t_s": t_s, "kind": "event", "event": "voice", "face": face, "clip": clip})
+        if self._with_tracks:
+            for track in output.tracks:
+                yield _json(
+                    {
+                        "t_s": t_s,
+                        "kind": "track",
+                        "id": track.id,
+                        "sensor": track.sensor,
+                        "state": track.state.value,
+                        "receding": track.receding,
+                        **(cause_body(track) or {}),
+                    }
+                )
+
+
+def face_line(t_s: float, decision: FaceDecision) -> dict[str, Any]:
+    """A face in the words and the key order of the contract."""
+    return {
+        "t_s": t_s,
+        "kind": "face",
+        "face": decision.face,
+        "level": decision.level,
+        "health": decision.health.value,
+        "shows": decision.shows.value,
+        "cause": cause_body(decision.cause),
+    }
+
+
+def play(recorded: Recorded, config: SiteConfig, write: Callable[[str], object], **options: bool) -> None:
+    """Plays a recording into ``write``, line by line with line ends."""
+    for line in Replay(recorded, config, **options).lines():
+        write(line + "\n")
+
+
+def _source(topic: str) -> tuple[str | None, str]:
+    parts = topic.split("/")
+    if topic != CONFIG_TOPIC and len(parts) == 4 and parts[0] == "":
+        if parts[1] == "radar" and parts[3] == "raw":
+            return "radar", parts[2]
+        if parts[1] == "camera" and parts[3] == "observations":
+            return "camera", parts[2]
+    return None, ""
+
+
+def _json(line: dict[str, Any]) -> str:
+    return json.dumps(line, ensure_ascii=False, separators=(", ", ": "))

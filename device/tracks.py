@@ -1,0 +1,56 @@
+"""A track: one road user on one approach, as every later stage sees it. Pure values.
+
+Invariants: ``distance_m`` runs along the approach to the conflict point and is None where no sensor measures it;
+``speed_mps`` is the closing speed, positive = approaching; ``updated_ns`` is the capture time of the newest frame
+that really saw it, so a coasting track never looks fresher than it is.
+"""
+
+import dataclasses
+import enum
+
+from configs.schema import RoadUser
+
+SLOWEST_CLOSING_MPS = 0.3
+"""Below this a closing speed is noise of the quantisation (LD2451: steps of 1 km/h = 0.28 m/s): no arrival."""
+
+
+class TrackState(enum.StrEnum):
+    """Where a track stands in its life."""
+
+    TENTATIVE = "tentative"
+    CONFIRMED = "confirmed"
+    COASTING = "coasting"
+    WAITING = "waiting"
+    PARKED = "parked"
+    LOST = "lost"
+
+
+STANDING = frozenset({TrackState.WAITING, TrackState.PARKED})
+ACTED_ON = frozenset({TrackState.CONFIRMED, TrackState.COASTING, TrackState.WAITING, TrackState.PARKED})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Track:
+    """One road user. ``user`` is None while no sensor could tell its class."""
+
+    id: int
+    approach: str
+    sensor: str
+    state: TrackState
+    user: RoadUser | None
+    distance_m: float | None
+    speed_mps: float | None
+    receding: bool
+    updated_ns: int
+
+    @property
+    def time_to_arrival_s(self) -> float | None:
+        """Seconds to the conflict point; None when it is not known or it does not come."""
+        return self.time_to_point_s(0.0)
+
+    def time_to_point_s(self, to_conflict_m: float) -> float | None:
+        """Seconds to the point ``to_conflict_m`` before the conflict point; None when unknown, passed or standing."""
+        if self.distance_m is None or self.speed_mps is None or self.speed_mps < SLOWEST_CLOSING_MPS:
+            return None
+        left_m = self.distance_m - to_conflict_m
+        return left_m / self.speed_mps if left_m >= 0 else None
