@@ -51,9 +51,14 @@ class Ld2415hOptions:
     )
     sensitivity: int = option("灵敏度", "sensitivity", default=5, ge=0, le=15)
     configure: bool = option("写入并核对雷达参数", "write the settings to the radar and read them back", default=True)
-    poll_every_s: float = option(
+    poll_s: float = option(
         "雷达静默时的询问间隔(秒)", "seconds between questions to a silent radar", default=1.5, ge=0.5, le=2
     )
+
+    @property
+    def idle(self) -> Idle:
+        """Always polled: it says nothing on an empty road."""
+        return Idle.POLLED
 
 
 class Ld2415hDecoder:
@@ -122,7 +127,7 @@ class Ld2415h(SerialRadar):
         super().__init__(device, options.url, options.baud, self._wire, Idle.POLLED, clock)
         self.settings_written = 0
         self._groups = _wanted(options) if options.configure else ()
-        self._polling = Polling(clock.monotonic_ns(), options.poll_every_s)
+        self._polling = Polling(clock.monotonic_ns(), options.poll_s)
         self._asked_ns = 0
         self._judged = 0
 

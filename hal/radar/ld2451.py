@@ -18,7 +18,7 @@ from hal.interfaces import Idle, RadarFrame
 from hal.options import option
 from hal.radar.ld2451_dialogue import Dialogue, Step
 from hal.radar.ld2451_wire import Command, Detect, Detection, Ld2451Decoder, Sensitivity, firmware_text
-from hal.radar.polling import Polling
+from hal.radar.polling import QUIET_NS, Polling
 from hal.radar.serial_port import port_claims
 from hal.radar.serial_radar import NEVER_NS, SerialRadar
 from hal.registry import Driver
@@ -79,8 +79,14 @@ class Ld2451Options:
     configure: bool = option(
         "打开时写入并核对雷达参数", "write the settings to the radar and read them back", default=True
     )
-    poll_every_s: float = option(
-        "雷达静默时的询问间隔(秒)", "seconds between questions to a silent radar", default=1.5, ge=0.5, le=2
+    idle: Idle = option(  # noqa: RUF009 (declares a field, shares nothing)
+        "空路时雷达的表现:frames 持续报空帧(静默 0.5 秒即故障);polled 静默(按 poll_s 询问)",
+        "what it does on an empty road: frames (empty frames; 0.5 s of silence is a fault) or polled (silence; asked)",
+        default=Idle.FRAMES,
+        choices=("frames", "polled"),
+    )
+    poll_s: float = option(
+        "idle 为 polled 时的询问间隔(秒)", "seconds between questions when idle is polled", default=1.5, ge=0.5, le=2
     )
 
 
@@ -105,7 +111,7 @@ class Ld2451(SerialRadar):
 
     def __init__(self, device: str, options: Ld2451Options, clock: Clock) -> None:
         self._wire = decoder(device, options)
-        super().__init__(device, options.url, options.baud, self._wire, Idle.POLLED, clock)
+        super().__init__(device, options.url, options.baud, self._wire, options.idle, clock)
         self.settings_written = 0
         self._options = options
         self._problem: str | None = None
@@ -113,7 +119,9 @@ class Ld2451(SerialRadar):
         self._checking = False
         now_ns = clock.monotonic_ns()
         self._check_ns = now_ns
-        self._polling = Polling(now_ns, options.poll_every_s)
+        # A radar that should stream is asked fast enough that its answers keep it fresh (0.5 s), should it fall silent
+        # after all; that costs it detection time on an empty road, so one known to be silent is asked calmly.
+        self._polling = Polling(now_ns, options.poll_s if options.idle is Idle.POLLED else QUIET_NS / NS_PER_S)
         self._road_empty = True
 
     def problem(self) -> str | None:

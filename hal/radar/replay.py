@@ -50,6 +50,15 @@ class ReplayOptions:
     reach_m: float | None = option(
         "雷达有效距离(米),默认取自录制", "reach in metres; default: from the recording", default=None, ge=10, le=255
     )
+    idle: Idle = option(  # noqa: RUF009 (declares a field, shares nothing)
+        "录制的雷达在空路时的表现",
+        "what the recorded radar does on an empty road",
+        default=Idle.FRAMES,
+        choices=("frames", "polled"),
+    )
+    poll_s: float = option(
+        "录制时的询问间隔(秒)", "seconds between questions in the recording", default=1.5, ge=0.5, le=2
+    )
     loop: bool = option("循环播放", "start again at the end", default=False)
 
 
@@ -60,11 +69,6 @@ class _Message:
     data: bytes
 
 
-def decoder(radar: str, options: ReplayOptions) -> RadarDecoder:
-    """The decoder of the recorded radar. Raises DeviceOpenError."""
-    return _inner(radar, options)[0]
-
-
 class ReplayRadar:
     """An open recording, played on the clock it was given."""
 
@@ -72,8 +76,8 @@ class ReplayRadar:
         self._device = device
         self._options = options
         self._clock = clock
-        self._decoder, idle = _inner(device, options)
-        self.idle = Idle(idle or Idle.FRAMES)
+        self._decoder = decoder(device, options)
+        self.idle = options.idle
         self.missed_polls = 0
         self.counters: WireCounters = self._decoder.counters
         self._topic = f"/radar/{options.radar or device}/raw"
@@ -134,8 +138,8 @@ class ReplayRadar:
         self._next = next((message for message in self._messages if message.topic == self._topic), None)
 
 
-def _inner(device: str, options: ReplayOptions) -> tuple[RadarDecoder, str | None]:
-    """The recorded radar's decoder and its idle. Raises DeviceOpenError."""
+def decoder(device: str, options: ReplayOptions) -> RadarDecoder:
+    """The decoder of the recorded radar. Raises DeviceOpenError."""
     radar = options.radar or device
     entry = _recorded_entry(device, options.path, radar)
     name = options.driver or entry.get("driver")
@@ -164,7 +168,7 @@ def _inner(device: str, options: ReplayOptions) -> tuple[RadarDecoder, str | Non
         )
     except OptionError as error:
         raise _unplayable(device, options.path, str(error)) from error
-    return decode, row.idle
+    return decode
 
 
 def _recorded_entry(device: str, path: str, radar: str) -> Mapping[str, Any]:
@@ -223,4 +227,4 @@ def open_radar(device: str, options: ReplayOptions, clock: Clock) -> ReplayRadar
     return ReplayRadar(device, options, clock)
 
 
-DRIVER = Driver(options=ReplayOptions, open=open_radar, decoder=decoder, idle=Idle.POLLED)
+DRIVER = Driver(options=ReplayOptions, open=open_radar, decoder=decoder, idle=Idle.FRAMES)

@@ -1,18 +1,20 @@
 """Talking to an LD2451 that answers, loses, delays, corrupts, refuses or ignores: it guards on whatever it does."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from hal.clock import SYSTEM_CLOCK
+from hal.clock import NS_PER_S, SYSTEM_CLOCK
 from hal.errors import HalError
 from hal.interfaces import RadarFrame
 from hal.options import parse
 from hal.radar import ld2451_dialogue
 from hal.radar.ld2451 import Ld2451, Ld2451Options
 from hal.radar.ld2451_wire import Command, Detect, Detection, Sensitivity, WireTarget
+from hal.radar.polling import QUIET_NS
 from tests.support.radar_wire import Ld2451Twin, until
 
 CAR = WireTarget(0, 50, 1, 60)
@@ -120,7 +122,7 @@ def test_a_radar_left_in_config_mode_is_brought_back(twin: Ld2451Twin) -> None:
 
 
 def test_a_silent_radar_is_asked_and_its_answer_is_an_empty_frame(twin: Ld2451Twin) -> None:
-    with opened(twin, configure=False, poll_every_s=0.5) as sensor:
+    with opened(twin, configure=False, idle="polled", poll_s=0.5) as sensor:
         frames: list[RadarFrame] = []
 
         def turn() -> bool:
@@ -129,12 +131,20 @@ def test_a_silent_radar_is_asked_and_its_answer_is_an_empty_frame(twin: Ld2451Tw
 
         until(turn, "three answers")
         assert all(frame.targets == () for frame in frames)
-        gaps_s = [(b.captured_ns - a.captured_ns) / 1e9 for a, b in zip(frames, frames[1:], strict=False)]
+        gaps_s = [(b.captured_ns - a.captured_ns) / 1e9 for a, b in itertools.pairwise(frames)]
         assert min(gaps_s) > 0.4
         assert sensor.missed_polls == 0
         assert {word for word, _ in twin.commands} == {Command.ENABLE_CONFIG, Command.END_CONFIG}
         # Replay sees the same: the answers are in the raw bytes.
         assert sensor.take_raw().count(bytes.fromhex("FDFCFBFA 0400 FE01 0000 04030201")) == len(frames)
+
+
+def test_a_radar_that_falls_silent_unexpectedly_is_asked_often_enough_to_stay_fresh(twin: Ld2451Twin) -> None:
+    with opened(twin, configure=False) as sensor:
+        read_until(sensor, lambda: sensor.counters.frames >= 4, "four answers")
+        assert sensor.idle == "frames"
+        # 0.2 s of silence and the answer: well below the 0.5 s after which a radar counts as stale.
+        assert QUIET_NS < NS_PER_S // 4
 
 
 def test_a_radar_that_streams_is_not_asked(twin: Ld2451Twin) -> None:
@@ -147,7 +157,7 @@ def test_a_radar_that_streams_is_not_asked(twin: Ld2451Twin) -> None:
 
 def test_a_dead_radar_shows_in_two_misses_and_a_revived_one_clears_them(twin: Ld2451Twin) -> None:
     twin.mute = True
-    with opened(twin, configure=False, poll_every_s=0.5) as sensor:
+    with opened(twin, configure=False, idle="polled", poll_s=0.5) as sensor:
         read_until(sensor, lambda: sensor.missed_polls >= 2, "two misses")
         twin.mute = False
         read_until(sensor, lambda: sensor.missed_polls == 0, "life again")

@@ -127,7 +127,7 @@ def test_only_a_granted_end_of_configuration_shows_that_the_radar_reports_again(
 
 def test_our_own_commands_echoed_back_are_no_answers() -> None:
     made = decoder()
-    assert list(made.feed(encode_command(0xFE) + LIVE, 0))[0].targets
+    assert made.feed(encode_command(0xFE) + LIVE, 0)[0].targets
     assert made.take_acks() == []
 
 
