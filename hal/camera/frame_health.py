@@ -27,7 +27,7 @@ BLACK_BELOW = 30
 WHITE_ABOVE = 250
 """An overexposed picture: 80 of 100 pixels are brighter."""
 LEAST_SPREAD = 12
-"""Least grey levels between the 2nd and the 98th percentile; fog or a hood leaves less."""
+"""Least grey levels between the 1st and the 99th percentile; fog or a hood leaves less."""
 
 
 class Fault(enum.StrEnum):
@@ -41,11 +41,10 @@ class Fault(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Light:
-    """Grey levels 0..255 below which 2, 20, 98 and 99 of 100 pixels lie."""
+    """Grey levels 0..255 below which 1, 20 and 99 of 100 pixels lie."""
 
-    p2: int
+    p1: int
     p20: int
-    p98: int
     p99: int
 
 
@@ -59,8 +58,8 @@ def reduce(image: "npt.NDArray[np.uint8]") -> "npt.NDArray[np.uint8]":
 def light_of(reduced: "npt.NDArray[np.uint8]") -> Light:
     """The light of a reduced picture."""
     below = np.cumsum(np.bincount(reduced.ravel(), minlength=256))
-    p2, p20, p98, p99 = np.searchsorted(below, np.array((0.02, 0.20, 0.98, 0.99)) * below[-1])
-    return Light(int(p2), int(p20), int(p98), int(p99))
+    p1, p20, p99 = np.searchsorted(below, np.array((0.01, 0.20, 0.99)) * below[-1])
+    return Light(int(p1), int(p20), int(p99))
 
 
 def light_fault(light: Light) -> Fault | None:
@@ -69,7 +68,7 @@ def light_fault(light: Light) -> Fault | None:
         return Fault.BLACK
     if light.p20 > WHITE_ABOVE:
         return Fault.OVEREXPOSED
-    if light.p98 - light.p2 < LEAST_SPREAD:
+    if light.p99 - light.p1 < LEAST_SPREAD:
         return Fault.LOW_CONTRAST
     return None
 
