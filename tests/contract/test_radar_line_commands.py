@@ -120,6 +120,9 @@ def test_an_ld2415h_that_takes_no_settings_is_reported_and_heard(ld2415h_twin: L
     with contextlib.closing(ld2415h.Ld2415h("r", options, SYSTEM_CLOCK)) as sensor:
         turn_until(sensor, lambda: ld2415h_twin.serve() or sensor.problem(), "a problem")
         assert "reads back" in str(sensor.problem())
+        heard = sensor.counters.frames
+        turn_until(sensor, lambda: ld2415h_twin.serve() or sensor.counters.frames >= heard + 2, "two more answers")
+        assert sensor.settings_written == ld2415h.MAX_WRITES
         before = sensor.counters.frames
         ld2415h_twin.send_bytes(b"V+036.0\r\n")
         turn_until(sensor, lambda: sensor.counters.frames > before, "a frame")
