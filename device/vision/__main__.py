@@ -6,6 +6,7 @@ the site file is not usable. What is large is imported inside ``run``, after the
 """
 
 import argparse
+import ctypes
 import functools
 import gc
 import logging
@@ -77,6 +78,7 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
     loop = VisionLoop(slots, detector, link.send, clock, problem=problem, keep=keep)
     gc.collect()
     gc.freeze()
+    ctypes.CDLL(None).malloc_trim(0)  # what loading needed: 4 MB
     log.info("event=started cameras=%d detector=%s", len(slots), "ready" if detector is not None else "none")
     status = 0
     try:

@@ -5,7 +5,6 @@ that does not open is tried again every ``RETRY_S``; one that says it is gone fo
 """
 
 import collections
-import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -129,7 +128,8 @@ class CameraSlot:
         if self._rated_since_ns is None:
             return 0.0
         span_ns = min(window_ns, max(now_ns - self._rated_since_ns, self._gap_ns))
-        self._slow = now_ns - self._rated_since_ns > window_ns and len(self._rated) < self._least_fps * RATE_WINDOW_S
+        least = self._least_fps * RATE_WINDOW_S - 1  # a camera at exactly that rate may fall between two windows
+        self._slow = now_ns - self._rated_since_ns > window_ns and len(self._rated) < least
         return len(self._rated) * NS_PER_S / span_ns
 
     def problem(self) -> str | None:
@@ -169,12 +169,12 @@ class CameraSlot:
     def _open(self) -> None:
         assert self._opener is not None  # started by advance only
         outcome: Camera | str = "the driver gave neither a camera nor a reason"
-        with contextlib.suppress(SystemExit):
-            try:
-                outcome = self._opener()
-            except HalError as error:
-                outcome = str(error)
-            except Exception as error:
-                log.exception("camera=%s event=driver_broken", self.id)
-                outcome = f"the driver is broken: {type(error).__name__}: {error}"
-        self._outcome = outcome
+        try:
+            outcome = self._opener()
+        except HalError as error:
+            outcome = str(error)
+        except Exception as error:  # the thread's top: a driver from elsewhere may raise anything
+            log.exception("camera=%s event=driver_broken", self.id)
+            outcome = f"the driver is broken: {type(error).__name__}: {error}"
+        finally:
+            self._outcome = outcome

@@ -8,6 +8,7 @@ source, hands its newest picture over by ``hal.camera.mailbox``, and says on its
 
 import array
 import ctypes
+import gc
 import json
 import os
 import select
@@ -189,6 +190,8 @@ def capture(request: Mapping[str, Any], events: socket.socket, mailbox: tuple[in
 def main() -> None:
     """Entry point; the only argument is the number of the inherited socket."""
     cv2.setNumThreads(1)
+    gc.collect()
+    gc.freeze()  # a collection in a capture would write to, and so copy, every page it shares
     serve(socket.socket(fileno=int(sys.argv[1])))
 
 

@@ -20,6 +20,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+ANSWER_S = 1.0
+"""A nursery that takes nothing from its socket, or does not end, for this long is killed."""
 _PROJECT = pathlib.Path(__file__).resolve().parents[2]
 
 _QUIET = {
@@ -68,8 +70,8 @@ def start(request: Mapping[str, Any], fds: Sequence[int]) -> int:
         data = json.dumps({"start": number, **request}).encode()
         try:
             _send(data, fds)
-        except (BrokenPipeError, ConnectionResetError):
-            _stop()  # the nursery itself was killed (out of memory, say): a new one
+        except OSError:
+            _stop()  # the nursery itself was killed (out of memory, say) or hangs: a new one
             _send(data, fds)
         return number
 
@@ -103,6 +105,7 @@ def _send(data: bytes, fds: Sequence[int]) -> None:
                 cwd=_PROJECT,
                 env={**os.environ, **_QUIET},
             )
+        ours.settimeout(ANSWER_S)
         _nursery = _Nursery(process, ours)
     socket.send_fds(_nursery.talk, [data], list(fds))
 
@@ -113,7 +116,7 @@ def _stop() -> None:
         return
     _nursery.talk.close()
     try:
-        _nursery.process.wait(2.0)
+        _nursery.process.wait(ANSWER_S)
     except subprocess.TimeoutExpired:
         _nursery.process.kill()
         _nursery.process.wait()

@@ -171,6 +171,7 @@ class OpenCvCamera:
             now_ns = self._clock.monotonic_ns()
             self._listen(now_ns)
             if self._capture is not None and self._capture.opened:
+                self._problem = None
                 return
             self._poll.poll(max(0.0, (self._next_deadline_ns() - now_ns) / NS_PER_S))
             self._watch(self._clock.monotonic_ns())

@@ -200,6 +200,7 @@ class RpicamCamera:
             now_ns = self._clock.monotonic_ns()
             self._pending = self._stream.take() if self._stream is not None else None
             if self._pending is not None:
+                self._problem = None
                 return
             self._watch(now_ns)
             if not self._restarts.count:
