@@ -222,6 +222,9 @@ class Voice(Strict):
         min_length=1,
         max_length=12,
     )
+    speak_within_s: float = setting(
+        "来者多少秒内到达才说话(太早说没人记得)", "speaks once the cause arrives within this", default=5.0, ge=2, le=12
+    )
     lockout_s: float = setting("同一句最短间隔(秒)", "shortest time between messages", default=8.0, ge=2, le=120)
 
 

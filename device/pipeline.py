@@ -154,7 +154,7 @@ class Pipeline:
             self.board.heard(name, captured_ns)
         except Exception:  # one bad observation costs itself: the others are still to be acted on
             self.counters.faulty += 1
-            log.exception("event=observation_failed observation=%r", observation)
+            log.exception("event=observation_failed kind=%s", type(observation).__name__)
 
     def _decide(
         self, face: str, now_ns: int, by_approach: Mapping[str, Sequence[Track]], healthy: frozenset[str]

@@ -33,6 +33,9 @@ AWAY_EVIDENCE_S = 0.15
 confirming it earlier would light the lamp for every road user that has just left."""
 
 TREND_S = 1.0
+TREND_M = 1.0
+"""One range step of the LD2451: less than this is no trend."""
+
 WAIT_WITHIN_M = 8.0
 WAIT_BELOW_MPS = 2.0
 WAIT_S = 60.0
@@ -62,17 +65,28 @@ class _Live:
     receding: bool = False
     waiting_since_ns: int | None = None
 
-    def velocity_mps(self) -> float:
-        """Closing speed for prediction: the trend once known, before that what the flag claims."""
-        away = self.receding or (not self.confirmed and self.flags[-1] is Flag.RECEDING)
-        return -self.pace_mps if away else self.pace_mps
-
-    def predicted_range_m(self, now_ns: int) -> float | None:
+    def velocities_mps(self) -> tuple[float, ...]:
+        """Closing speeds to predict with. The trend of distance decides; before there is one, the flag's word is
+        tried first and then its opposite, since a vendor's flag may be wrong all the time."""
         if self.range_m is None:
-            return None
-        if self.waiting_since_ns is not None:
+            return (self.pace_mps,)
+        rose_m = self.ranges[-1][1] - self.ranges[0][1]
+        if self.receding or rose_m >= TREND_M:
+            return (-self.pace_mps,)
+        if rose_m <= -TREND_M:
+            return (self.pace_mps,)
+        claimed = -self.pace_mps if self.flags[-1] is Flag.RECEDING else self.pace_mps
+        return (claimed, -claimed)
+
+    def predicted_range_m(self, now_ns: int, measured_m: float | None = None) -> float | None:
+        """Where it should be at ``now_ns``; of two possible ways the one that fits ``measured_m``."""
+        if self.range_m is None or self.waiting_since_ns is not None:
             return self.range_m
-        return self.range_m - self.velocity_mps() * (now_ns - self.updated_ns) / NS_PER_S
+        gap_s = (now_ns - self.updated_ns) / NS_PER_S
+        ways = [self.range_m - velocity_mps * gap_s for velocity_mps in self.velocities_mps()]
+        if measured_m is None:
+            return ways[0]
+        return min(ways, key=lambda way_m: abs(measured_m - way_m))
 
 
 class RadarTracker:
@@ -207,7 +221,7 @@ def _cost(live: _Live, target: RadarTarget, now_ns: int) -> float | None:
     pace_off = abs(abs(target.speed_mps) - live.pace_mps)
     if live.waiting_since_ns is None and pace_off > SPEED_GATE_MPS + SPEED_GATE_PER_S * gap_s:
         return None
-    predicted_m = live.predicted_range_m(now_ns)
+    predicted_m = live.predicted_range_m(now_ns, target.distance_m)
     if (predicted_m is None) != (target.distance_m is None):
         return None
     range_off = 0.0
@@ -221,16 +235,18 @@ def _cost(live: _Live, target: RadarTarget, now_ns: int) -> float | None:
 
 
 def _hit(live: _Live, target: RadarTarget, now_ns: int) -> None:
-    predicted_m = live.predicted_range_m(now_ns)
+    predicted_m = live.predicted_range_m(now_ns, target.distance_m)
     if predicted_m is not None and target.distance_m is not None:
         live.range_m = predicted_m + DISTANCE_GAIN * (target.distance_m - predicted_m)
         live.ranges.append((now_ns, target.distance_m))
+        while len(live.ranges) > RECEDING_HITS and (now_ns - live.ranges[0][0]) / NS_PER_S > TREND_S:
+            live.ranges.popleft()
     live.pace_mps += SPEED_GAIN * (abs(target.speed_mps) - live.pace_mps)
     live.waiting_since_ns = None
     live.updated_ns = now_ns
     live.hits.append(True)
     live.flags.append(target.flag)
-    live.receding = _recedes(live, now_ns)
+    live.receding = _recedes(live)
     if not live.confirmed:
         hits = sum(live.hits)
         claims_away = all(flag is Flag.RECEDING for flag in live.flags)
@@ -238,7 +254,7 @@ def _hit(live: _Live, target: RadarTarget, now_ns: int) -> None:
         live.confirmed = away_shown if claims_away else hits >= CONFIRM_HITS
 
 
-def _recedes(live: _Live, now_ns: int) -> bool:
+def _recedes(live: _Live) -> bool:
     """Flag *and* distance, over three frames; a speed-only radar has its three flags and nothing else."""
     if len(live.flags) < RECEDING_HITS:
         return False
@@ -246,8 +262,6 @@ def _recedes(live: _Live, now_ns: int) -> bool:
         return all(flag is Flag.RECEDING for flag in live.flags)
     if live.flags[-1] is not Flag.RECEDING and not (live.receding and Flag.RECEDING in live.flags):
         return False
-    while len(live.ranges) > RECEDING_HITS and (now_ns - live.ranges[0][0]) / NS_PER_S > TREND_S:
-        live.ranges.popleft()
     first_m, third_last_m, last_m = live.ranges[0][1], live.ranges[-RECEDING_HITS][1], live.ranges[-1][1]
     if live.receding:
         # Once known to leave it keeps leaving through the jitter of one range step, until it really comes back.

@@ -69,6 +69,9 @@ class VoiceKeeper:
                 continue
             if day.quiet or self._spoken_for.get(face) == decision.cause.id:
                 continue
+            arrival_s = decision.cause.time_to_arrival_s
+            if arrival_s is not None and arrival_s > config.voice.speak_within_s:
+                continue
             last_ns = self._spoken_ns.get(face)
             if last_ns is not None and now_ns - last_ns < config.voice.lockout_s * NS_PER_S:
                 continue

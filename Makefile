@@ -1,0 +1,58 @@
+# 两条命令就够 / two commands are all:  make demo   make test
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+READY := .venv/.ready
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help demo test check bench evidence nightly system build lock docs clean
+
+help:  ## 列出命令 / lists the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+demo: build  ## 守护一个演示路口 60 秒 / guards a demonstration junction for 60 s
+	sentinel demo --seconds 60
+
+test: build  ## 安装并跑测试 / installs and runs the tests
+	$(PY) -m pytest -n 2 -q
+
+check: build  ## 静态检查 / ruff, mypy, import contracts, every shipped site file
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	$(PY) -m configs.reference --check docs/config-reference.md
+	@for site in configs/examples/*.yaml; do sentinel config check --config $$site || exit 1; done
+
+bench: build  ## 微基准与短测 / micro-benchmarks and a short bench
+	$(PY) -m pytest -q tests/bench --benchmark-enable -o addopts=--import-mode=importlib
+	sentinel bench --quick
+
+evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
+	$(PY) -m tools.bench.evidence
+
+nightly: build  ## 慢测试 / what is too slow for every change
+	$(PY) -m pytest -n 2 -q --run-slow
+
+system:
+	@tools/install/system-packages || echo "以下继续运行不需要这些软件包的部分 / going on with what runs without them"
+
+build: $(READY)  ## 安装并生成语音与中文界面 / installs, renders voice clips and the Chinese catalogue
+	@$(PY) -m tools.build.catalogue
+	@$(PY) -m tools.voice.render
+
+$(READY): pyproject.toml tools/install/requirements-dev.txt | system
+	python3 -m venv .venv
+	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r tools/install/requirements-dev.txt
+	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+lock:  ## 重新导出依赖 / exports the hashed requirements again (needs uv)
+	cd tools/install && for extra in node dev; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	    -q $$([ $$extra = dev ] && echo --extra dev) ../../pyproject.toml -o requirements-$$extra.txt; done
+
+docs:  ## 重新生成配置参考 / writes the configuration reference again
+	$(PY) -m configs.reference docs/config-reference.md
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
