@@ -339,9 +339,10 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda _number, _frame: None)
     guard = Guard(config, SYSTEM_CLOCK)
     try:
-        guard.open()
         if config.realtime:
+            # Before the lamps: their drivers are most of the start, and the node is dark until they are there.
             _realtime()
+        guard.open()
         listener = ipc.listen(run_dir / ipc.GUARD_SOCKET)
         # What start-up built lives for ever: the collector need not look at it again.
         gc.collect()

@@ -1,0 +1,1 @@
+"""Speakers: clips by id, never text."""

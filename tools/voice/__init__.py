@@ -1,0 +1,1 @@
+"""Voice clips, rendered at build time."""
