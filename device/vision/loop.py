@@ -51,6 +51,7 @@ class VisionLoop:
         self._output_problem: str | None = None
         self._status_ns = 0
         self._told: dict[str, str | None] = {}
+        self._told_problem: str | None = None
         self._latency_ns: collections.deque[int] = collections.deque(maxlen=_REMEMBERED)
         self._inference_ns: collections.deque[int] = collections.deque(maxlen=_REMEMBERED)
         self.frames = 0
@@ -115,12 +116,14 @@ class VisionLoop:
             if everything or self._told.get(slot.id, "") != problem:
                 self._told[slot.id] = problem
                 self._sink(camera_message(slot, problem, now_ns))
+        problem = self._model_problem or self._output_problem
+        if everything or problem != self._told_problem:
+            self._told_problem = problem
+            self._sink(self._vision_message(problem))
         if everything:
             self._status_ns = now_ns + round(STATUS_EVERY_S * NS_PER_S)
-            self._sink(self._vision_message())
 
-    def _vision_message(self) -> dict[str, Any]:
-        problem = self._model_problem or self._output_problem
+    def _vision_message(self, problem: str | None) -> dict[str, Any]:
         return {
             "kind": "vision",
             "ready": self._detector is not None and all(slot.tried for slot in self._cameras),

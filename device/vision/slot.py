@@ -9,8 +9,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from device.vision.picture_health import PictureHealth, describe
 from device.zones import ZoneArea
-from hal.camera.frame_health import FrameHealth, describe
 from hal.clock import NS_PER_S, Clock
 from hal.errors import DeviceLostError, HalError
 from hal.interfaces import Camera, CameraFrame
@@ -53,7 +53,7 @@ class CameraSlot:
         self._reason: str | None = None if camera is not None else "starting"
         self._retry_ns: int | None = 0
         self._due_ns = 0
-        self._health = FrameHealth()
+        self._health = PictureHealth()
         self._rated: collections.deque[int] = collections.deque()
         self._rated_since_ns: int | None = None
         self._slow = False
@@ -161,7 +161,7 @@ class CameraSlot:
         log.error("camera=%s event=lost reason=%r", self.id, reason)
         self.close()
         self._reason, self._retry_ns = reason, retry_ns
-        self._health = FrameHealth()
+        self._health = PictureHealth()
         self._rated.clear()
         self._rated_since_ns = None
         self._slow = False

@@ -2,7 +2,7 @@
 
 Does not model: anything a detector would recognise (the boxes are not people or cars: use a video file for that),
 lens, exposure, motion blur, compression, delay between light and picture, or a camera that fails to open. ``shows``
-makes the pictures that ``hal.camera.frame_health`` must notice.
+makes the pictures that ``device.vision.picture_health`` must notice.
 """
 
 import dataclasses

@@ -145,6 +145,7 @@ def test_output_that_cannot_be_trusted_is_no_observation_until_it_can() -> None:
     assert bench.detector is not None
     bench.run(1)
     bench.detector.failure = ModelOutputError("scores: nan")
+    assert [one["problem"] for one in of_kind(bench.run(0.15), "vision")][-1:] == ["scores: nan"]  # at once
     said = bench.run(2)
     assert not of_kind(said, "observation")
     assert of_kind(said, "vision")[-1]["problem"] == "scores: nan"

@@ -73,7 +73,7 @@ def light_fault(light: Light) -> Fault | None:
     return None
 
 
-class FrameHealth:
+class PictureHealth:
     """Follows one camera; ``fault`` is what is told, None while the pictures are good."""
 
     def __init__(self) -> None:
