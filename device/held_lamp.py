@@ -9,12 +9,12 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from device.lamp_tap import Tap
 from device.lease import Wish
 from device.patterns import NS_PER_S, Pattern
 from hal import registry
 from hal.clock import NS_PER_MS, Clock
 from hal.interfaces import Lamp, Shows
-from hal.lamp.tap import Tap
 
 REOPEN_AFTER_NS = 5 * NS_PER_S
 """How long a lamp that would not open or switch is left alone; meanwhile the external flasher has it."""
