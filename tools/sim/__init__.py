@@ -1,0 +1,1 @@
+"""Desk twins of devices and roads, for demonstrations, benches and tests."""
