@@ -176,6 +176,4 @@ def radar_targets(vehicles: Sequence[Vehicle], approach: str, t_s: float) -> lis
         if (coming or leaving) and 1 <= distance_m <= REACH_M:
             direction, speed_kmh = int(coming), round(mps * KMH)
             found.append(WireTarget(angle_deg=0, distance_m=distance_m, direction=direction, speed_kmh=speed_kmh))
-                WireTarget(angle_deg=0, distance_m=distance_m, direction=direction, speed_kmh=round(mps * KMH))
-            )
     return sorted(found, key=lambda target: target.distance_m)
