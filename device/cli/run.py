@@ -1,0 +1,94 @@
+"""``sentinel run``: runs the node's four processes on this machine until it is told to stop.
+
+On a pole systemd runs the same processes as units; this verb is for a desk, a first installation and tests.
+"""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import click
+
+from configs.errors import ConfigError
+from device.cli.common import BAD_INPUT, OK, Verb, emit, fail, fail_config, node_status, problem_lines, settings
+from device.cli.language import _
+from device.site import check_site
+from device.supervisor import Supervisor
+from hal.clock import NS_PER_S, SYSTEM_CLOCK
+
+POLL_S = 0.1
+LOOK_NS = NS_PER_S
+
+
+@click.command("run", cls=Verb, help=_("Run the node's four processes on this machine until Ctrl-C."))
+@click.option("--seconds", type=click.FloatRange(min=1), help=_("Stop by itself after this long."))
+def command(seconds: float | None) -> None:
+    """Runs the node."""
+    chosen = settings()
+    try:
+        config, warnings = check_site(chosen.config_path)
+    except ConfigError as error:
+        fail_config(error)
+    if warnings:
+        click.echo(problem_lines(warnings), err=True)
+    if node_status() is not None:
+        fail(
+            BAD_INPUT,
+            _("A node is already running in {run_dir}; give another --run-dir.").format(run_dir=chosen.run_dir),
+        )
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask_to_stop)
+    try:
+        supervisor = Supervisor(
+            config, chosen.config_path.absolute(), chosen.run_dir.absolute(), chosen.state_dir.absolute(), SYSTEM_CLOCK
+        )
+    except OSError as error:
+        fail(
+            BAD_INPUT,
+            _("{path}: {reason}; run as root or give --run-dir and --state-dir that you may write.").format(
+                path=error.filename, reason=error.strerror
+            ),
+        )
+    report = _Report()
+    started_ns = SYSTEM_CLOCK.monotonic_ns()
+    looked_ns = 0
+    with supervisor:
+        while not stop.wait(POLL_S):
+            supervisor.poll()
+            now_ns = SYSTEM_CLOCK.monotonic_ns()
+            if now_ns - looked_ns >= LOOK_NS:
+                looked_ns = now_ns
+                report.look(node_status())
+            if seconds is not None and now_ns - started_ns >= seconds * NS_PER_S:
+                break
+    emit({"ok": True, "starts": {name: child.starts for name, child in supervisor.children.items()}}, _("Stopped."))
+    raise SystemExit(OK)
+
+
+class _Report:
+    """Says on standard error what changed: guarding, and the health of faces. One line each."""
+
+    def __init__(self) -> None:
+        self._guarding: bool | None = None
+        self._health: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def look(self, status: dict[str, Any] | None) -> None:
+        """Compares with what was last seen."""
+        guarding = status is not None and not status["booting"]
+        if guarding != self._guarding:
+            self._guarding = guarding
+            click.echo(
+                _("The node is guarding.") if guarding else _("Starting: lamps flash until dark is earned."), err=True
+            )
+        for face, shown in (status or {}).get("faces", {}).items():
+            now = (shown["health"], tuple(shown["reasons"]))
+            if guarding and self._health.get(face, ("ok", ()))[0] != now[0]:
+                text = _("Face {face}: {health}").format(face=face, health=_(shown["health"]))
+                click.echo(text + (" · " + "; ".join(now[1]) if now[1] else ""), err=True)
+            self._health[face] = now
