@@ -1,0 +1,291 @@
+"""paho-mqtt behind a small door: a connection that keeps coming back, and signals instead of callbacks.
+
+Invariants
+- Nothing here blocks its caller: resolving, connecting and TLS happen on the link's own thread, sending on paho's.
+- Each connection is a fresh paho client with a clean session: nothing lives on in paho's memory, what was not confirmed
+  is the outbox's to send again. Certificates and the password are read anew each time, so that a renewed file counts.
+- Reconnects wait a random time up to a doubling ceiling (full jitter), so that a county's nodes do not return at once;
+  a node that was thrown out by another of the same name waits at least half a minute.
+- A certificate that cannot be verified is never passed over, whatever the clock says.
+"""
+
+import dataclasses
+import logging
+import pathlib
+import queue
+import random
+import socket
+import ssl
+import threading
+import urllib.parse
+from collections.abc import Callable
+from typing import Any, Final
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from configs.schema import Bridge as BridgeSettings
+from hal.clock import NS_PER_S, Clock
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S: Final = 30
+CONNECT_TIMEOUT_S: Final = 15.0
+"""For TCP and for TLS each; resolving the name has its own timeouts in the resolver (FAULTS 46)."""
+
+MAX_IN_FLIGHT: Final = 20
+"""Messages sent and not confirmed; Mosquitto's own default. The broker may ask for less (Receive Maximum)."""
+
+BACKOFF_FIRST_S: Final = 1.0
+BACKOFF_CEILING_S: Final = 60.0
+STEADY_S: Final = 10.0
+"""A connection that held this long starts the backoff over."""
+
+TAKEOVER_PAUSE_S: Final = 30.0
+"""FAULTS 51: two nodes of one name may throw each other out at most this often."""
+
+_SESSION_TAKEN_OVER: Final = 0x8E
+_FAILED: Final = 0x80
+"""MQTT 5 reason codes from here on are failures."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    """Something to publish at QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker has accepted us. ``max_in_flight`` is what it lets us send before it confirms."""
+
+    session: int
+    max_in_flight: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection is gone, or an attempt failed; ``error`` says why."""
+
+    error: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The broker has taken message ``token``, or refused it with ``error``."""
+
+    token: tuple[int, int]
+    error: str | None
+
+
+Signal = Connected | Disconnected | Confirmed
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds: the first ceiling, the last one, and how long a connection must hold to start over."""
+
+    first_s: float = BACKOFF_FIRST_S
+    ceiling_s: float = BACKOFF_CEILING_S
+    steady_s: float = STEADY_S
+
+    def pause_s(self, failures: int, random_01: float) -> float:
+        """A random wait before the next attempt, after ``failures`` (≥ 1) attempts in a row that did not hold."""
+        return random_01 * min(self.ceiling_s, self.first_s * 2.0 ** min(failures - 1, 16))
+
+
+def address_of(url: str) -> tuple[str, int, bool]:
+    """(host, port, whether TLS) of a broker url; 1883 and 8883 where no port is given. Raises ValueError."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise ValueError(f"bridge.url: {url!r} is not allowed; allowed: mqtt://host:port or mqtts://host:port")
+    tls = parts.scheme == "mqtts"
+    return parts.hostname, parts.port or (8883 if tls else 1883), tls
+
+
+class Link:
+    """One node's connection to one broker. ``on_signal`` is called (from other threads) when ``signals`` has news."""
+
+    def __init__(
+        self,
+        settings: BridgeSettings,
+        client_id: str,
+        will: Callable[[], Message],
+        clock: Clock,
+        on_signal: Callable[[], None],
+        *,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._settings = settings
+        self._host, self._port, self._tls = address_of(settings.url)
+        self._client_id = client_id
+        self._will = will
+        self._clock = clock
+        self._on_signal = on_signal
+        self._backoff = backoff or Backoff()
+        self._signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._client: paho.Client | None = None
+        self._session = 0
+        self._thread = threading.Thread(target=self._run, name="mqtt-link", daemon=True)
+
+    def start(self) -> None:
+        """Begins to connect, and from then on never gives up."""
+        self._thread.start()
+
+    def signals(self) -> list[Signal]:
+        """What has happened since the last call, in order."""
+        found: list[Signal] = []
+        while True:
+            try:
+                found.append(self._signals.get_nowait())
+            except queue.Empty:
+                return found
+
+    def publish(self, message: Message) -> tuple[int, int] | None:
+        """Hands a message to the connection; its token comes back in Confirmed. None when there is no connection."""
+        with self._lock:
+            client, session = self._client, self._session
+        if client is None:
+            return None
+        sent = client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+        return (session, sent.mid) if sent.rc is MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Says goodbye (the broker then does not send the will) and ends the thread."""
+        self._stop.set()
+        with self._lock:
+            client = self._client
+        if client is not None:
+            client.disconnect()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            started_ns = self._clock.monotonic_ns()
+            try:
+                ended = self._one_connection()
+            except (OSError, ValueError) as error:
+                # ValueError: a host name that IDNA cannot encode, a key that does not belong to its certificate
+                ended = _Ended(f"{self._settings.url}: {_reason(error)}")
+            except Exception as error:  # the thread's top: whatever paho meets, the node keeps trying
+                log.exception("event=mqtt_link_failed")
+                ended = _Ended(f"{self._settings.url}: {error!r}")
+            if self._stop.is_set():
+                return
+            held_s = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
+            failures = 1 if ended.connected and held_s >= self._backoff.steady_s else failures + 1
+            pause_s = self._backoff.pause_s(failures, random.random())
+            if ended.taken_over:
+                pause_s += TAKEOVER_PAUSE_S
+            log.warning("event=mqtt_disconnected error=%r again_in_s=%.1f failures=%d", ended.error, pause_s, failures)
+            self._signal(Disconnected(ended.error))
+            self._stop.wait(pause_s)
+
+    def _one_connection(self) -> "_Ended":
+        """Connects, and returns when that connection has ended. Raises OSError and ValueError when it cannot begin."""
+        over = threading.Event()
+        ended = _Ended("closed")
+        session = self._session + 1
+        client = self._new_client()
+
+        def on_connect(_c: Any, _u: Any, _flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
+            if reason.is_failure:
+                ended.error = f"{self._settings.url}: the broker refuses: {reason}"
+                over.set()
+                return
+            ended.connected = True
+            room = min(MAX_IN_FLIGHT, int(getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT)))
+            with self._lock:
+                self._client, self._session = client, session
+            self._signal(Connected(session, room))
+
+        def on_disconnect(_c: Any, _u: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+            ended.taken_over = reason.value == _SESSION_TAKEN_OVER
+            if not over.is_set():
+                ended.error = f"{self._settings.url}: connection lost: {reason}"
+            over.set()
+
+        def on_publish(_c: Any, _u: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
+            refused = reason.value >= _FAILED
+            self._signal(Confirmed((session, mid), f"the broker refuses a message: {reason}" if refused else None))
+
+        client.on_connect = on_connect
+        client.on_disconnect = on_disconnect
+        client.on_publish = on_publish
+        client.connect(self._host, self._port, keepalive=KEEPALIVE_S, clean_start=True)
+        client.loop_start()
+        try:
+            while not over.wait(1.0):
+                if self._stop.is_set() and not ended.connected:
+                    break  # the broker took the connection but never answered
+        finally:
+            with self._lock:
+                self._client = None
+            client.disconnect()
+            client.loop_stop()
+        return ended
+
+    def _new_client(self) -> paho.Client:
+        settings = self._settings
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # whoever publishes keeps to what the broker allows
+        client.on_socket_open = _no_delay
+        will = self._will()
+        properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+        properties.WillDelayInterval = 0
+        client.will_set(will.topic, will.payload, qos=1, retain=will.retain, properties=properties)
+        if settings.username is not None:
+            password = None
+            if settings.password_file is not None:
+                password = pathlib.Path(settings.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+            client.username_pw_set(settings.username, password)
+        if self._tls:
+            context = ssl.create_default_context(cafile=settings.ca_file)
+            if settings.cert_file is not None:
+                context.load_cert_chain(settings.cert_file, settings.key_file)
+            client.tls_set_context(context)
+        return client
+
+    def _signal(self, signal: Signal) -> None:
+        self._signals.put(signal)
+        self._on_signal()
+
+
+@dataclasses.dataclass(slots=True)
+class _Ended:
+    """How one connection ended."""
+
+    error: str
+    connected: bool = False
+    taken_over: bool = False
+
+
+def _no_delay(_client: Any, _userdata: Any, sock: Any) -> None:
+    # paho leaves Nagle's algorithm on: 44 ms round trips against brokers that acknowledge late.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the broker's certificate does not verify: {error.verify_message}"
+    if isinstance(error, socket.gaierror):
+        return f"the name does not resolve: {error.strerror}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or repr(error)
