@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from configs import yaml_text
-from configs.errors import ConfigError, Problem
+from configs.errors import ConfigError, Problem, both
 from configs.files import write_atomically
 from configs.yaml_text import Node
 
@@ -73,7 +73,8 @@ def get_value(values: Any, path: str) -> Any:
         try:
             found = found[int(part)] if isinstance(found, list) else found[str(part)]
         except (KeyError, IndexError, TypeError, ValueError):
-            raise ConfigError([Problem("no_such_path", path=path)]) from None
+            allowed = both(", ".join(found)) if isinstance(found, dict) else None
+            raise ConfigError([Problem("no_such_path", path=path, allowed=allowed)]) from None
     return found
 
 

@@ -29,27 +29,6 @@ SAFE_HOLD_S = 30.0
 CLEAR_AFTER_S = 10.0
 """Unbroken renewals guard wants before it accepts clear again."""
 
-SECTION_PARTS: Mapping[str, tuple[str, ...]] = {
-    "site": ("core", "bridge"),
-    "approaches": ("core",),
-    "radars": ("core",),
-    "cameras": ("vision",),
-    "lamps": ("guard",),
-    "heartbeat": ("guard",),
-    "speakers": ("core",),
-    "policy": (),
-    "lamp_patterns": ("guard",),
-    "night": (),
-    "voice": (),
-    "detector": ("vision",),
-    "recording": ("vision",),
-    "bridge": ("bridge",),
-}
-"""Section -> processes that restart when it changes; none: taken over between two steps of the pipeline."""
-
-_KINDS: Mapping[str, str] = {**DEVICE_SECTIONS, "heartbeat": "heartbeat"}
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """One device of a site file: where it stands, its kind, its id and its entry."""

@@ -1,0 +1,68 @@
+"""The ``sentinel`` group: finds verbs in the table and in the entry-point group, and imports the one that is asked."""
+
+import importlib
+import importlib.metadata
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from device.cli.common import VerbGroup
+from device.cli.language import _
+from device.cli.verbs import OWN
+
+GROUP = "sentinel.commands"
+
+
+class LazyGroup(VerbGroup):
+    """A group whose verbs are imported only when invoked; listing them imports only verbs of other packages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        others = {point.name for point in importlib.metadata.entry_points(group=GROUP)} - set(OWN)
+        return [*OWN, *sorted(others)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        row = OWN.get(cmd_name)
+        if row is not None:
+            return _load(row.target)
+        for point in importlib.metadata.entry_points(group=GROUP, name=cmd_name):
+            found = point.load()
+            if isinstance(found, click.Command):
+                return found
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows: list[tuple[str, str]] = []
+        for name in self.list_commands(ctx):
+            if name in OWN:
+                rows.append((name, _(OWN[name].help)))
+            elif (command := self._other(ctx, name)) is not None:
+                rows.append((name, command.get_short_help_str(limit=70)))
+        with formatter.section(_("Commands")):
+            formatter.write_dl(rows)
+
+    def _other(self, ctx: click.Context, name: str) -> click.Command | None:
+        try:
+            return self.get_command(ctx, name)
+        except ImportError:  # a verb whose extra is not installed says so when invoked, not in the list
+            return click.Command(name, short_help=_("(not installed)"))
+
+
+def _load(target: str) -> click.Command:
+    module, _separator, attribute = target.partition(":")
+    found: Any = getattr(importlib.import_module(module), attribute)
+    if not isinstance(found, click.Command):
+        raise TypeError(f"{target} is {type(found).__name__}, not a click.Command")
+    return found
+
+
+cli = LazyGroup(
+    name="sentinel",
+    help=_("Branch Sentinel: an intersection warning node."),
+    no_args_is_help=True,
+)
+
+
+def invoke(arguments: Sequence[str]) -> None:
+    """Runs the command line on ``arguments`` (raises SystemExit)."""
+    cli(list(arguments), prog_name="sentinel")

@@ -1,0 +1,400 @@
+"""``sentinel config``: check, show, set, edit, apply and roll back the site file, on a running or a stopped node.
+
+Invariants: nothing is written that did not pass every check; what the node refuses is taken back, file and all; the
+last five files are kept; the running node is told only about the very file it runs.
+"""
+
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from configs import edit, loader
+from configs.errors import ConfigError, Problem
+from configs.schema import SiteConfig
+from device import control
+from device.cli.common import (
+    BAD_INPUT,
+    NOT_RUNNING,
+    Settings,
+    Verb,
+    VerbGroup,
+    call_node,
+    emit,
+    fail,
+    fail_config,
+    node_status,
+    pass_settings,
+    problem_lines,
+)
+from device.cli.language import _
+from device.site import changed_sections, check_site, check_text, write_compiled
+
+RELOAD_TIMEOUT_S = 10.0
+
+
+@click.group("config", cls=VerbGroup, help=_("Check, show and change the site file."))
+def command() -> None:
+    """Only a group."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """The site file to change, and whether a running node uses it."""
+
+    path: pathlib.Path
+    live: bool
+    other: pathlib.Path | None = None  # what the running node uses instead
+
+
+def _target(settings: Settings) -> Target:
+    status = node_status()
+    if status is None:
+        return Target(settings.config_path, live=False)
+    running = pathlib.Path(str(status["config"]["path"]))
+    if settings.config_given is None:
+        return Target(running, live=True)
+    if settings.config_given.resolve() == running.resolve():
+        return Target(settings.config_given, live=True)
+    return Target(settings.config_given, live=False, other=running)
+
+
+def _checked(path: pathlib.Path) -> tuple[SiteConfig, list[Problem]]:
+    try:
+        return check_site(path)
+    except ConfigError as error:
+        fail_config(error)
+
+
+def _read_text(path: pathlib.Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        fail_config(ConfigError([Problem("not_utf8", file=str(path))]))
+    except OSError as error:
+        fail_config(
+            ConfigError([Problem("unreadable", file=str(path), params={"detail": error.strerror or str(error)})])
+        )
+
+
+@command.command("check", cls=Verb, help=_("Check the site file: every problem with line, value and what is allowed."))
+@click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=pathlib.Path))
+@pass_settings
+def check(settings: Settings, file: pathlib.Path | None) -> None:
+    """Exit 2 when anything is wrong; warnings are told and pass."""
+    path = file or _target(settings).path
+    config, warnings = _checked(path)
+    text = _("{file}: fine ({site} {name})").format(file=path, site=config.site.id, name=config.site.name)
+    data = {
+        "ok": True,
+        "file": str(path),
+        "site": config.site.id,
+        "problems": [problem.as_json(settings.lang) for problem in warnings],
+    }
+    emit(data, "\n".join(part for part in (problem_lines(warnings), text) if part))
+
+
+@command.command("show", cls=Verb, help=_("Print the running configuration, or one value of it (else the file's)."))
+@click.argument("path", required=False, metavar="[PATH]")
+@pass_settings
+def show(settings: Settings, path: str | None) -> None:
+    """The running node's values; the file's with ``--config`` or when no node runs."""
+    if settings.config_given is None and node_status() is not None:
+        values = call_node("config")
+        source = _("running node")
+    else:
+        values = _checked(settings.config_path)[0].model_dump(mode="json")
+        source = str(settings.config_path)
+    value = _value(values, path) if path else values
+    if not settings.json:
+        click.echo(f"# {source}", err=True)
+    emit(value, value if isinstance(value, str) else _as_yaml(value))
+
+
+def _value(values: Any, path: str) -> Any:
+    try:
+        return edit.get_value(values, path)
+    except ConfigError as error:
+        fail_config(error)
+
+
+def _as_yaml(value: Any) -> str:
+    if not isinstance(value, dict | list):
+        return json.dumps(value)
+    from ruamel.yaml import YAML
+
+    stream = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.allow_unicode = True
+    yaml.width = 120
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(value, stream)
+    return stream.getvalue().rstrip("\n")
+
+
+@command.command("set", cls=Verb, help=_("Change one value: checked, kept in the history, applied to a running node."))
+@click.argument("path", metavar="PATH")
+@click.argument("value", metavar="VALUE")
+@pass_settings
+def set_command(settings: Settings, path: str, value: str) -> None:
+    """``config set policy.hold_s 4``."""
+    target = _target(settings)
+    with _locked(settings):
+        old_text = _read_text(target.path)
+        old = _running_or_none(target, old_text)
+        try:
+            new_text = edit.set_value(old_text, path, value, file=str(target.path))
+            new, warnings = check_text(new_text, str(target.path))
+        except ConfigError as error:
+            fail_config(error)
+        _install(settings, target, old_text, old, new_text, new)
+        applied = _apply(settings, target, old_text, old, new, forget=True)
+    before, after = _old_value(old, path), _old_value(new, path)
+    lines = [f"{path}: {_short(before)} → {_short(after)}", *_told(target, applied)]
+    if warnings:
+        lines.insert(0, problem_lines(warnings))
+    data = {"ok": True, "path": path, "old": before, "new": after, **_report(settings, target, applied, warnings)}
+    emit(data, "\n".join(lines))
+
+
+def _old_value(config: SiteConfig | None, path: str) -> Any:
+    if config is None:
+        return None
+    try:
+        return edit.get_value(config.model_dump(mode="json"), path)
+    except ConfigError:  # an option that was not there
+        return None
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+@command.command("apply", cls=Verb, help=_("Check FILE and put it in place of the site file."))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=pathlib.Path))
+@pass_settings
+def apply_command(settings: Settings, file: pathlib.Path) -> None:
+    """Replaces the site file as a whole."""
+    new, warnings = _checked(file)
+    _replace(settings, _target(settings), _read_text(file), new, warnings)
+
+
+@command.command("edit", cls=Verb, help=_("Open the site file in $EDITOR and apply it when it is right."))
+@pass_settings
+def edit_command(settings: Settings) -> None:
+    """Works on a copy; the site file is untouched until the copy passes."""
+    target = _target(settings)
+    before = _read_text(target.path)
+    handle, name = tempfile.mkstemp(prefix="sentinel-", suffix=".yaml")
+    draft = pathlib.Path(name)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(before)
+    while True:
+        _open_editor(draft)
+        text = _read_text(draft)
+        if text == before:
+            draft.unlink()
+            emit({"ok": True, "changed": []}, _("Nothing changed."))
+            return
+        try:
+            new, warnings = check_text(text, str(draft))
+        except ConfigError as error:
+            click.echo(problem_lines(error.problems), err=True)
+            if _again():
+                continue
+            click.echo(_("The site file is untouched; your draft is kept: {draft}").format(draft=draft), err=True)
+            fail_config(error)
+        break
+    _replace(settings, target, text, new, warnings, expected=before)
+    draft.unlink()
+
+
+def _open_editor(path: pathlib.Path) -> None:
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
+    except (OSError, ValueError) as error:
+        fail(BAD_INPUT, _("The editor {editor} cannot be started: {detail}").format(editor=editor, detail=error))
+    if code != 0:
+        fail(BAD_INPUT, _("The editor {editor} ended with {code}; nothing changed.").format(editor=editor, code=code))
+
+
+def _again() -> bool:
+    try:
+        return click.confirm(_("Edit again?"), default=True, err=True)
+    except click.Abort:  # nobody at the keyboard
+        return False
+
+
+@command.command(
+    "rollback", cls=Verb, help=_("Put the site file before the last change back (the last five are kept).")
+)
+@pass_settings
+def rollback_command(settings: Settings) -> None:
+    """Rolling back again goes one further."""
+    target = _target(settings)
+    with _locked(settings):
+        kept = edit.history(target.path, settings.state_dir)
+        if not kept:
+            fail(
+                BAD_INPUT,
+                _("No earlier configuration of {file} is kept in {folder}.").format(
+                    file=target.path, folder=settings.state_dir
+                ),
+            )
+        try:
+            new, warnings = check_text(_read_text(kept[0]), str(kept[0]))
+        except ConfigError as error:
+            fail_config(error)
+        old_text = _read_text(target.path)
+        old = _running_or_none(target, old_text)
+        try:
+            edit.rollback(target.path, settings.state_dir)
+            _compile(settings, target, new)
+        except OSError as error:
+            fail(BAD_INPUT, f"{target.path}: {error.strerror or error}")
+        applied = _apply(settings, target, old_text, old, new, forget=False)
+    changed = changed_sections(old, new) if old is not None else list(type(new).model_fields)
+    _tell_sections(settings, target, applied, warnings, changed)
+
+
+def _running_or_none(target: Target, text: str) -> SiteConfig | None:
+    """The configuration of a text, or None when somebody broke it by hand."""
+    try:
+        return loader.validate(loader.parse_yaml(text, str(target.path)))
+    except ConfigError:
+        return None
+
+
+def _replace(
+    settings: Settings,
+    target: Target,
+    text: str,
+    new: SiteConfig,
+    warnings: list[Problem],
+    expected: str | None = None,
+) -> None:
+    """Installs a whole new file and says which sections changed. ``expected``: what the editor started from."""
+    with _locked(settings):
+        old_text = _read_text(target.path) if target.path.exists() else None
+        if expected is not None and old_text != expected:
+            fail(BAD_INPUT, _("{file} was changed meanwhile; nothing was replaced.").format(file=target.path))
+        old = None if old_text is None else _running_or_none(target, old_text)
+        _install(settings, target, old_text, old, text, new)
+        applied = _apply(settings, target, old_text, old, new, forget=True)
+    changed = changed_sections(old, new) if old is not None else list(type(new).model_fields)
+    _tell_sections(settings, target, applied, warnings, changed)
+
+
+def _locked(settings: Settings) -> Any:
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        (settings.state_dir / edit.HISTORY_FOLDER).mkdir(exist_ok=True)
+    except OSError as error:
+        fail(BAD_INPUT, f"{settings.state_dir}: {error.strerror or error}")
+    return edit.locked(settings.state_dir)
+
+
+def _install(
+    settings: Settings, target: Target, old_text: str | None, old: SiteConfig | None, text: str, new: SiteConfig
+) -> None:
+    try:
+        edit.install(target.path, text, settings.state_dir)
+        _compile(settings, target, new)
+    except OSError as error:
+        _take_back(settings, target, old_text, old, forget=True)
+        fail(BAD_INPUT, f"{target.path}: {error.strerror or error}")
+
+
+def _compile(settings: Settings, target: Target, config: SiteConfig) -> None:
+    if target.live:
+        write_compiled(config, settings.run_dir)
+
+
+def _apply(
+    settings: Settings,
+    target: Target,
+    old_text: str | None,
+    old: SiteConfig | None,
+    new: SiteConfig,
+    *,
+    forget: bool,
+) -> dict[str, Any] | None:
+    """Tells the running node; takes everything back when it refuses. None when no node uses this file."""
+    if not target.live:
+        return None
+    try:
+        answer = control.call(settings.run_dir, "reload", timeout_s=RELOAD_TIMEOUT_S)
+    except control.NotRunningError as error:
+        _take_back(settings, target, old_text, old, forget=forget)
+        fail(
+            NOT_RUNNING,
+            _("The node stopped answering ({detail}); the old configuration is back.").format(detail=error),
+        )
+    except control.ControlError as error:
+        _take_back(settings, target, old_text, old, forget=forget)
+        fail(BAD_INPUT, _("The node refuses: {detail}; the old configuration is back.").format(detail=error))
+    return dict(answer) if isinstance(answer, Mapping) else {}
+
+
+def _take_back(
+    settings: Settings, target: Target, old_text: str | None, old: SiteConfig | None, *, forget: bool
+) -> None:
+    if old_text is None:
+        target.path.unlink(missing_ok=True)
+        return
+    if target.path.exists() and _read_text(target.path) != old_text:
+        edit.take_back(target.path, old_text, settings.state_dir, forget=forget)
+    if old is not None:
+        _compile(settings, target, old)
+
+
+def _told(target: Target, applied: Mapping[str, Any] | None) -> list[str]:
+    """How the change takes effect, in words."""
+    if target.other is not None:
+        return [_("The running node uses {file}; it goes on unchanged.").format(file=target.other)]
+    if applied is None:
+        return [_("No node runs: takes effect at the next start.")]
+    lines = []
+    restarts = [str(part) for part in applied.get("restarts") or []]
+    between = [str(section) for section in applied.get("between_steps") or []]
+    if between:
+        lines.append(_("Applied between two steps: {sections}.").format(sections=", ".join(between)))
+    if restarts:
+        lines.append(_("Restarts: {parts}; lamps flash meanwhile.").format(parts=", ".join(restarts)))
+    return lines or [_("Applied.")]
+
+
+def _tell_sections(
+    settings: Settings,
+    target: Target,
+    applied: Mapping[str, Any] | None,
+    warnings: list[Problem],
+    changed: list[str],
+) -> None:
+    changed_text = ", ".join(changed) if changed else _("nothing")
+    lines = [_("{file} is in place; changed: {sections}.").format(file=target.path, sections=changed_text)]
+    if warnings:
+        lines.insert(0, problem_lines(warnings))
+    data = {"ok": True, "changed": changed, **_report(settings, target, applied, warnings)}
+    emit(data, "\n".join([*lines, *_told(target, applied)]))
+
+
+def _report(
+    settings: Settings, target: Target, applied: Mapping[str, Any] | None, warnings: list[Problem]
+) -> dict[str, Any]:
+    return {
+        "file": str(target.path),
+        "live": target.live,
+        "applied": applied,
+        "problems": [problem.as_json(settings.lang) for problem in warnings],
+    }

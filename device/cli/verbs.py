@@ -1,0 +1,30 @@
+"""The node's own verbs: name -> where the command is and its one-line help.
+
+Own verbs stand in a table besides their entry points so that ``sentinel --help`` imports none of them and a source
+tree that is not installed still has them. Verbs of other packages come by the entry-point group alone.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from device.cli.language import N_
+
+
+class Row(NamedTuple):
+    """One verb."""
+
+    target: str
+    help: str
+
+
+OWN: Mapping[str, Row] = {
+    "run": Row("device.cli.run:command", N_("Run the node's four processes on this machine")),
+    "status": Row("device.cli.status:command", N_("Show faces, sensors, lamps and parts of the running node")),
+    "doctor": Row("device.cli.doctor:command", N_("Look for what is wrong and say what to do")),
+    "config": Row("device.cli.config:command", N_("Check, show and change the site file")),
+    "lamp": Row("device.cli.lamp:command", N_("Light a lamp of the running node to test it")),
+    "say": Row("device.cli.say:command", N_("Play a voice clip on the running node")),
+    "detect": Row("device.cli.detect:command", N_("Detect road users in pictures or a video")),
+    "record": Row("device.cli.record:command", N_("Record the running node's sensors")),
+    "replay": Row("device.cli.replay:command", N_("Replay a recording through tracking and decision")),
+}
