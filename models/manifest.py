@@ -29,11 +29,24 @@ class _Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
+Side = Annotated[int, pydantic.Field(ge=32, le=2048, multiple_of=32)]
+
+
+class InputSize(_Strict):
+    """One input size that the network takes, pixels; both sides divide by its largest cell."""
+
+    height: Side
+    width: Side
+
+
 class ModelInput(_Strict):
     """How a picture becomes the network's input."""
 
-    height: int = pydantic.Field(ge=32, le=2048, multiple_of=32, description="输入高度 · input height, px")
-    width: int = pydantic.Field(ge=32, le=2048, multiple_of=32, description="输入宽度 · input width, px")
+    sizes: tuple[InputSize, ...] = pydantic.Field(
+        min_length=1,
+        max_length=4,
+        description="输入尺寸，取画面最大者 · sizes; the one that shows a picture largest is taken",
+    )
     layout: Literal["nhwc_bgr_uint8"] = pydantic.Field(description="数据排列 · channel order and type")
     placing: Literal["letterbox_top_left"] = pydantic.Field(description="缩放方式 · how the picture is fitted")
     pad: int = pydantic.Field(ge=0, le=255, description="填充灰度 · grey of the unused part")

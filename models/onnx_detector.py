@@ -1,14 +1,15 @@
 """The detector that a node runs: onnxruntime on the processor, one picture at a time.
 
-Invariants: nothing is float64 between camera and ``Detection``; the input buffer is allocated once and its padding is
+Invariants: nothing is float64 between camera and ``Detection``; input buffers are allocated once and their padding is
 only repainted when the picture's size changes; one intra-op thread by default and no spinning (a spinning pool costs
 half a core at 10 fps); the session has run before the constructor returns, so that the first frame is no slower;
 output that is not finite or not of the promised shape is an error, never a detection.
 
-Not safe for two threads at once: the input buffer is shared between calls.
+Not safe for two threads at once: the input buffers are shared between calls.
 """
 
 import pathlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -38,24 +39,32 @@ _STRIDES = (8, 16, 32)
 
 
 class Letterbox:
-    """Fits pictures into one reused input buffer: scaled with their shape kept, at the top left, the rest grey."""
+    """Fits pictures into reused input buffers: scaled with their shape kept, at the top left, the rest grey.
 
-    def __init__(self, height: int, width: int, pad: int) -> None:
-        self.blob: Image = np.full((1, height, width, 3), pad, np.uint8)
-        """The network's input, 1×H×W×3; valid until the next ``fit``."""
+    Of several input sizes the one that shows the picture largest is taken: a wide picture in a square input leaves
+    nearly half of it grey, and small road users far away are what matters.
+    """
+
+    def __init__(self, sizes: Sequence[tuple[int, int]], pad: int) -> None:
+        self._buffers: list[Image] = [np.full((1, height, width, 3), pad, np.uint8) for height, width in sizes]
+        self._filled = [(0, 0)] * len(self._buffers)
         self._pad = pad
-        self._filled = (0, 0)
+        self.blob: Image = self._buffers[0]
+        """The network's input, 1×H×W×3, of the last picture; valid until the next ``fit``."""
 
     def fit(self, image: Image) -> float:
         """Paints an H×W×3 uint8 picture into ``blob``; returns input pixels per source pixel. Raises PictureError."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
             raise PictureError(f"picture: {image.dtype} {image.shape} found, expected uint8 (height, width, 3)")
+        ratios = [min(b.shape[1] / image.shape[0], b.shape[2] / image.shape[1]) for b in self._buffers]
+        ratio = max(ratios)
+        chosen = ratios.index(ratio)
+        self.blob = self._buffers[chosen]
         canvas = self.blob[0]
-        ratio = min(canvas.shape[0] / image.shape[0], canvas.shape[1] / image.shape[1])
         height, width = max(1, int(image.shape[0] * ratio)), max(1, int(image.shape[1] * ratio))
-        if (height, width) != self._filled:
+        if (height, width) != self._filled[chosen]:
             canvas[...] = self._pad
-            self._filled = (height, width)
+            self._filled[chosen] = (height, width)
         cv2.resize(image, (width, height), dst=canvas[:height, :width], interpolation=cv2.INTER_LINEAR)
         return float(ratio)
 
@@ -68,9 +77,8 @@ class OnnxDetector:
             raise ManifestError(f"threshold: {threshold!r} is not allowed; allowed: a number between 0 and 1")
         self.manifest = manifest
         self.threshold = manifest.threshold if threshold is None else threshold
-        self.letterbox = Letterbox(manifest.input.height, manifest.input.width, manifest.input.pad)
-        cells = sum((manifest.input.height // s) * (manifest.input.width // s) for s in _STRIDES)
-        self._promised = ((1, 4, cells), (1, len(manifest.classes), cells))
+        self._sizes = [(size.height, size.width) for size in manifest.input.sizes]
+        self.letterbox = Letterbox(self._sizes, manifest.input.pad)
         self.session = _open(weights, manifest, threads)
         self.check()
 
@@ -85,10 +93,13 @@ class OnnxDetector:
             boxes, scores = self.session.run(["boxes", "scores"], {"image": self.letterbox.blob})
         except ORT_ERRORS as error:
             raise ModelOutputError(f"{self.manifest.file}: the network stopped: {error}; restart vision") from error
-        if (boxes.shape, scores.shape) != self._promised:
+        _, height, width, _ = self.letterbox.blob.shape
+        cells = sum((height // stride) * (width // stride) for stride in _STRIDES)
+        promised = ((1, 4, cells), (1, len(self.classes), cells))
+        if (boxes.shape, scores.shape) != promised:
             raise ModelOutputError(
                 f"{self.manifest.file}: outputs {boxes.shape} and {scores.shape} found, "
-                f"expected {self._promised[0]} and {self._promised[1]}; the manifest is of another model"
+                f"expected {promised[0]} and {promised[1]}; the manifest is of another model"
             )
         return boxes, scores
 
@@ -106,8 +117,9 @@ class OnnxDetector:
         )
 
     def check(self) -> None:
-        """One inference on an even grey picture: warms the session and proves shapes and numbers. Raises ModelError."""
-        self.detect(np.full((self.manifest.input.height, self.manifest.input.width, 3), 114, np.uint8))
+        """An even grey picture at every input size: warms the session, proves shapes and numbers. Raises ModelError."""
+        for height, width in self._sizes:
+            self.detect(np.full((height, width, 3), self.manifest.input.pad, np.uint8))
 
 
 def _open(weights: bytes, manifest: Manifest, threads: int) -> ort.InferenceSession:
@@ -121,7 +133,7 @@ def _open(weights: bytes, manifest: Manifest, threads: int) -> ort.InferenceSess
         session = ort.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
     except ORT_ERRORS as error:
         raise ModelFileError(f"{manifest.file}: onnxruntime {ort.__version__} refuses it: {error}") from error
-    wanted = ("image", "tensor(uint8)", [1, manifest.input.height, manifest.input.width, 3])
+    wanted = ("image", "tensor(uint8)", [1, "height", "width", 3])
     found = [(item.name, item.type, item.shape) for item in session.get_inputs()]
     names = [item.name for item in session.get_outputs()]
     if found != [wanted] or sorted(names) != ["boxes", "scores"]:

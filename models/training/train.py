@@ -53,8 +53,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--bf16", action="store_true", help="half the time a step, where the processor has bfloat16")
     parser.add_argument("--save-every", type=int, default=300)
-    parser.add_argument("--height", type=int, default=SIZE, help="input height of the exported model")
-    parser.add_argument("--width", type=int, default=SIZE, help="input width of the exported model")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(args.seed)
@@ -101,7 +99,7 @@ def main() -> None:
                 recent.clear()
             if step % args.save_every == 0 or step == args.steps:
                 network.write_back(published, dict(average.named_parameters()))
-                onnx.save(network.ship(published, args.height, args.width), str(args.out))
+                onnx.save(network.ship(published), str(args.out))
                 LOG.info("wrote %s", args.out)
 
 

@@ -107,7 +107,7 @@ def test_a_network_that_answers_nonsense_is_an_error(
     fresh = load_detector()
     monkeypatch.setattr(fresh, "session", Broken(boxes, scores))
     with pytest.raises(ModelOutputError, match=r"road_users_nano_416\.onnx"):
-        fresh.detect(drawn_street())
+        fresh.detect(drawn_street(416, 416))
     with pytest.raises(ModelOutputError):
         fresh.check()
 

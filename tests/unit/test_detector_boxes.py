@@ -142,15 +142,15 @@ def test_a_flood_of_boxes_is_cut_to_the_best() -> None:
 @given(
     st.tuples(st.integers(40, 1100), st.integers(40, 2000)),
     st.tuples(*[st.floats(0, 1)] * 4),
-    st.sampled_from([(416, 416), (320, 544)]),
+    st.sampled_from([[(416, 416)], [(320, 544)], [(416, 416), (320, 544)]]),
 )
-def test_a_box_goes_to_the_network_and_comes_back_within_a_pixel(shape, corners, size) -> None:
+def test_a_box_goes_to_the_network_and_comes_back_within_a_pixel(shape, corners, sizes) -> None:
     height, width = shape
     (left, right), (top, bottom) = sorted((corners[0], corners[1])), sorted((corners[2], corners[3]))
     source = np.array([left * width, top * height, right * width, bottom * height])
     if source[2] - source[0] < 0.01 or source[3] - source[1] < 0.01:
         return
-    letterbox = Letterbox(*size, 114)
+    letterbox = Letterbox(sizes, 114)
     ratio = letterbox.fit(np.zeros((height, width, 3), np.uint8))
     boxes, scores = network_output((CAR, 0.9, tuple(source * ratio)))
     (back,) = detections(boxes, scores, ratio=ratio, shape=(height, width, 3))
@@ -161,15 +161,32 @@ def test_a_box_goes_to_the_network_and_comes_back_within_a_pixel(shape, corners,
 
 
 def test_the_padding_is_grey_again_after_a_taller_picture() -> None:
-    letterbox = Letterbox(416, 416, 114)
+    letterbox = Letterbox([(416, 416)], 114)
     letterbox.fit(np.full((600, 600, 3), 255, np.uint8))
     letterbox.fit(np.full((360, 640, 3), 255, np.uint8))
     assert (letterbox.blob[0, :234] == 255).all()
     assert (letterbox.blob[0, 234:] == 114).all()
 
 
+@pytest.mark.parametrize(
+    ("shape", "taken"),
+    [((720, 1280), (320, 544)), ((352, 640), (320, 544)), ((500, 500), (416, 416)), ((640, 480), (416, 416))],
+)
+def test_the_input_that_shows_the_picture_largest_is_taken(shape: tuple[int, int], taken: tuple[int, int]) -> None:
+    letterbox = Letterbox([(416, 416), (320, 544)], 114)
+    for around in ((500, 500), (720, 1280)):  # whatever came before
+        letterbox.fit(np.zeros((*around, 3), np.uint8))
+        ratio = letterbox.fit(np.full((*shape, 3), 200, np.uint8))
+        assert letterbox.blob.shape[1:3] == taken
+        assert ratio == min(taken[0] / shape[0], taken[1] / shape[1])
+        high, wide = int(shape[0] * ratio), int(shape[1] * ratio)
+        assert (letterbox.blob[0, :high, :wide] == 200).all()
+        assert (letterbox.blob[0, high:] == 114).all()
+        assert (letterbox.blob[0, :, wide:] == 114).all()
+
+
 def test_a_picture_is_put_in_place_not_beside_it() -> None:
-    letterbox = Letterbox(416, 416, 114)
+    letterbox = Letterbox([(416, 416)], 114)
     before = letterbox.blob.ctypes.data
     picture = np.random.default_rng(3).integers(0, 255, (416, 416, 3), np.uint8)
     assert letterbox.fit(picture) == 1.0
@@ -190,7 +207,7 @@ def test_a_picture_is_put_in_place_not_beside_it() -> None:
 )
 def test_what_is_no_picture_is_refused_with_its_shape(picture) -> None:
     with pytest.raises(PictureError, match="expected uint8"):
-        Letterbox(416, 416, 114).fit(picture)
+        Letterbox([(416, 416)], 114).fit(picture)
 
 
 def test_a_detection_cannot_be_changed_afterwards() -> None:

@@ -1,4 +1,4 @@
-"""The ruler itself: average precision on cases worked out by hand, and labels that a teacher may add to but not touch."""
+"""The ruler itself: average precision worked out by hand, and labels that a teacher may add to but not touch."""
 
 import pathlib
 

@@ -117,10 +117,11 @@ def test_a_proven_file_that_is_no_network(bundle: pathlib.Path) -> None:
         load_detector(bundle)
 
 
-def test_a_manifest_of_another_input_size(bundle: pathlib.Path) -> None:
+@pytest.mark.parametrize("size", [{"height": 400, "width": 416}, {"height": 0, "width": 416}, {"height": 416}])
+def test_an_input_size_that_the_network_cannot_take(bundle: pathlib.Path, size: dict[str, int]) -> None:
     values = json.loads(bundle.read_text("utf-8"))["input"]
-    edit(bundle, input=values | {"height": 320, "width": 544})
-    with pytest.raises(ManifestError, match="the manifest is of another model"):
+    edit(bundle, input=values | {"sizes": [size]})
+    with pytest.raises(ManifestError, match=r"input\.sizes"):
         load_detector(bundle)
 
 
