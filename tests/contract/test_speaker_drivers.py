@@ -1,7 +1,9 @@
 """Every speaker driver keeps the same promises; then what is particular to aplay and to the clips."""
 
+import array
 import json
 import pathlib
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,7 +28,7 @@ def clips_dir(tmp_path: pathlib.Path) -> pathlib.Path:
     """Clips that are tones, so that no voice has to be installed."""
     folder = tmp_path / "clips"
     folder.mkdir()
-    samples = wav.Sound(8000, 1, wav.array.array("h", [10_000, -10_000] * 400))
+    samples = wav.Sound(8000, 1, array.array("h", [10_000, -10_000] * 400))
     for clip in clips.CLIPS:
         wav.write(folder / f"{clip}.wav", samples)
     return folder
@@ -250,7 +252,7 @@ def test_the_six_clips_are_the_contract_and_short_enough_to_be_heard_in_time() -
 
 
 def test_every_rendered_clip_speaks_and_is_over_in_two_seconds(tmp_path: pathlib.Path) -> None:
-    if render.shutil.which(render.PROGRAM) is None:
+    if shutil.which(render.PROGRAM) is None:
         pytest.skip("espeak-ng is not installed (apt install espeak-ng)")
     render.render(tmp_path)
     durations = render.render(tmp_path)
