@@ -7,7 +7,8 @@ a JSON object is dropped, never raised.
         core -> guard   lease    {"seq", "lease_ms", "brightness_pct", "lamps": {id: {"shows", "caused_by_ns"}}}
         core -> guard   restart  {"kind": "restart"}, when guard's compiled config changed
         guard -> core   state    {"kind": "state", "safe": reason | null,
-                                  "lamps": {id: {"shows", "on", "problem"}}}, on a change and every second
+                                  "lamps": {id: {"shows", "on", "problem"}}, "heartbeat_problem": text | null,
+                                  "ignored": messages that were no lease}, on a change and every second
     vision.sock (core listens)
         vision -> core  {"kind": "observation", "camera", "captured_ns", "zones": {approach: {zone: {class: n}}},
                          "boxes": [[class, score, x0, y0, x1, y1], ...]}
