@@ -1,0 +1,103 @@
+"""A real Mosquitto on a free loopback port, for as long as the demonstration lasts.
+
+Invariants: it listens on 127.0.0.1 only and keeps nothing; it dies with the process that started it.
+"""
+
+import ctypes
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+
+from hal.clock import NS_PER_S, Clock
+
+READY_S = 10.0
+TRIES = 3
+"""Between choosing a free port and listening on it another program may take it."""
+
+_PR_SET_PDEATHSIG = 1
+_SBIN = "/usr/sbin/mosquitto"
+
+
+class BrokerError(OSError):
+    """There is no broker; the message says why and what to do."""
+
+
+class Broker:
+    """``url`` is for the site file, ``port`` for a subscriber. ``folder`` takes its config and log."""
+
+    def __init__(self, folder: pathlib.Path, clock: Clock) -> None:
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        found = shutil.which("mosquitto") or (_SBIN if pathlib.Path(_SBIN).exists() else None)
+        if found is None:
+            raise BrokerError("mosquitto: not found; install the package mosquitto")
+        for _ in range(TRIES):
+            self.port = _free_port()
+            self._process = _start(found, self.port, folder)
+            if _listens(self.port, self._process, clock):
+                return
+            self.close()
+        raise BrokerError(f"mosquitto: did not listen on 127.0.0.1:{self.port}; see {folder / 'mosquitto.log'}")
+
+    @property
+    def url(self) -> str:
+        """For ``bridge.url``."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        """Ends it."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> "Broker":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+
+def _start(program: str, port: int, folder: pathlib.Path) -> subprocess.Popen[bytes]:
+    config = folder / "mosquitto.conf"
+    # Small messages answered at once: without set_tcp_nodelay a round trip can take 40 ms.
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nlog_dest stderr\n",
+        encoding="utf-8",
+    )
+    with (folder / "mosquitto.log").open("ab") as log:
+        return subprocess.Popen(
+            [program, "-c", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_parent,
+        )
+
+
+def _listens(port: int, process: subprocess.Popen[bytes], clock: Clock) -> bool:
+    end_ns = clock.monotonic_ns() + round(READY_S * NS_PER_S)
+    while clock.monotonic_ns() < end_ns and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            clock.sleep_s(0.02)
+        else:
+            return True
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
