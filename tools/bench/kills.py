@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from hal.clock import NS_PER_MS
 from tools.bench.figures import Reading, spread
-from tools.bench.rig import BenchError, Node, chance
+from tools.bench.rig import BenchError, Node, chance, wait_for
 from tools.bench.session import Session
 from tools.bench.taps import TapLine
 from tools.bench.world import Column
@@ -42,8 +42,7 @@ def measure_killed(session: Session) -> Mapping[str, Reading]:
         assert child.process is not None
         child.process.wait()
         child.pause_s = 0.0
-        node.supervisor.poll()  # takes note of the end
-        node.supervisor.poll()  # starts it again
+        wait_for(lambda: node.supervisor.pid("core") is not None, "core runs again", WITHIN_S, node.supervisor.poll)
     return spread("core_killed_to_safe", found)
 
 

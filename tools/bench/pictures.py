@@ -20,6 +20,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from hal.camera.sim import SimOptions, open_camera
+from hal.clock import VirtualClock
 from models.detector import Detection
 from models.onnx_detector import OnnxDetector, load_detector
 from tools.demo.footage import FootageError, footage
@@ -59,7 +61,12 @@ def main() -> int:
     """Entry point: exit 1 with the reason on stderr when there is nothing to make pictures of."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench.pictures", description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
-    folder: pathlib.Path = parser.parse_args().folder
+    parser.add_argument("--drawn", action="store_true", help="an empty street as hal.camera.sim draws it, no people")
+    args = parser.parse_args()
+    folder: pathlib.Path = args.folder
+    if args.drawn:
+        _draw(folder)
+        return 0
     detector = load_detector()
     try:
         source, street, people = _scene(detector)
@@ -69,6 +76,22 @@ def main() -> int:
         return 1
     print(f"people who enter the wait zone: {source}", file=sys.stderr)
     return 0
+
+
+def _draw(folder: pathlib.Path) -> None:
+    clock = VirtualClock()
+    camera = open_camera("c", SimOptions(), clock)
+    for number in range(VARIANTS):
+        clock.sleep_s(0.1)
+        frame = camera.read(0)
+        assert frame is not None  # the next picture has just become due
+        (folder / f"0_{number}.jpg").write_bytes(_jpeg(frame.image))
+    (folder / "zones.json").write_text(json.dumps([[[0, 0], [0.5, 0], [0.5, 1]], [[0.5, 0], [1, 0], [1, 1]]]))
+
+
+def _jpeg(image: Image) -> bytes:
+    _ok, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, 85))
+    return bytes(data.tobytes())
 
 
 def _scene(detector: OnnxDetector) -> tuple[str, Image, tuple[Person, Person]]:
@@ -184,11 +207,12 @@ def _write(folder: pathlib.Path, detector: OnnxDetector, street: Image, people: 
         for _ in range(VARIANTS * 5):
             noise = random.normal(0, 2, plain.shape)
             noisy = np.clip(plain + noise, 0, 255).astype(np.uint8)
-            ok, jpeg = cv2.imencode(".jpg", noisy, (cv2.IMWRITE_JPEG_QUALITY, 85))
-            seen = detector.detect(np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8))
+            jpeg = _jpeg(noisy)
+            again = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+            seen = detector.detect(np.asarray(again, np.uint8))
             as_meant = all((person in shown) == any(_stands(found, person) for found in seen) for person in people)
-            if ok and as_meant:
-                (folder / f"{state}_{written}.jpg").write_bytes(jpeg.tobytes())
+            if as_meant:
+                (folder / f"{state}_{written}.jpg").write_bytes(jpeg)
                 written += 1
             if written == VARIANTS:
                 break

@@ -108,15 +108,14 @@ class Pictures:
         return self._jpegs[state][self._turn % len(self._jpegs[state])]
 
 
-def make_pictures(folder: pathlib.Path) -> None:
-    """Makes the pictures in a process of their own. Raises BenchError with its reason."""
+def make_pictures(folder: pathlib.Path, *, drawn: bool = False) -> None:
+    """Makes the pictures in a process of their own; ``drawn`` ones show nobody. Raises BenchError with its reason."""
     folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.bench.pictures", str(folder)], stderr=subprocess.PIPE, text=True, check=False
-    )
+    command = [sys.executable, "-m", "tools.bench.pictures", str(folder), *(["--drawn"] if drawn else [])]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise BenchError(f"no pictures of people: {done.stderr.strip()}")
-    print(done.stderr.strip(), file=sys.stderr)
+    print(done.stderr, end="", file=sys.stderr)
 
 
 class Broker:
@@ -267,8 +266,8 @@ def wait_for(
     while not condition():
         if time.monotonic_ns() >= deadline_ns:
             raise BenchError(f"not within {within_s:.0f} s: {what}")
+        time.sleep(0.02)
         meanwhile()
-        time.sleep(0.05)
 
 
 def chance() -> random.Random:

@@ -36,7 +36,7 @@ def measure(session: Session) -> Mapping[str, Reading]:
     slowest = dict.fromkeys(PARTS, 0.0)
     with tempfile.TemporaryDirectory(prefix="sentinel-bench-") as name:
         folder = pathlib.Path(name)
-        make_pictures(folder / "pictures")
+        make_pictures(folder / "pictures", drawn=True)
         pictures = Pictures(folder / "pictures")
         streams = [MjpegCamera(pictures.choose) for _ in range(2)]
         radars = {approach: Radar() for approach in ("main_a", "main_b", "main_c", "main_d")}
