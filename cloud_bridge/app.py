@@ -49,7 +49,11 @@ STATE_RESERVE: Final = 4
 """Of what may be in flight, kept free for presence, health and configuration."""
 
 REFUSED_PAUSE_NS: Final = 30 * NS_PER_S
-"""After the broker refused an event (no permission, a quota) it is offered again, but not in a tight loop."""
+"""After the broker refused a message (no permission, a quota) it is offered again, but not in a tight loop."""
+
+UNHEARD_PAUSE_NS: Final = 2 * NS_PER_S
+"""While nobody is subscribed to a node's events they stay here: a broker that lost its sessions in a crash confirms
+what it then throws away. Short, because subscribers come back within seconds."""
 
 GOODBYE_S: Final = 1.0
 
@@ -93,9 +97,12 @@ class Bridge:
         self._version: str | None = None
         self._health_essence: Any = None
         self._health_ns = 0
-        self._refused_until_ns = 0
+        self._states_after_ns = 0
+        self._events_after_ns = 0
         self._last_error: str | None = None
         self._journal_error: str | None = None
+        self._event_error: str | None = None
+        self._state_error: str | None = None
         self._cursor_error: str | None = None
         self._status_ns = clock.monotonic_ns() - STATUS_EVERY_NS
         self._status_connected: bool | None = None
@@ -150,24 +157,33 @@ class Bridge:
                     self._connected, self._last_error = False, error
                     self._in_flight.clear()
                     self._outbox.disconnected()
-                case Confirmed(token=token, error=error):
-                    self._confirmed(token, error)
+                case Confirmed():
+                    self._confirmed(signal)
 
-    def _confirmed(self, token: tuple[int, int], error: str | None) -> None:
-        sent = self._in_flight.pop(token, None)
+    def _confirmed(self, signal: Confirmed) -> None:
+        sent = self._in_flight.pop(signal.token, None)
         if sent is None:
             return
-        if error is None:
-            if isinstance(sent, Item):
-                self._outbox.confirm(sent)
-            return
-        self._last_error = error
-        log.error("event=mqtt_refused what=%s error=%r", sent if isinstance(sent, Leaf) else sent.lane, error)
-        self._refused_until_ns = self._clock.monotonic_ns() + REFUSED_PAUSE_NS
+        now_ns = self._clock.monotonic_ns()
         if isinstance(sent, Leaf):
-            self._unsent.add(sent)
+            self._state_error = signal.error
+            if signal.error is not None:
+                self._refused(signal.error)
+                self._states_after_ns = now_ns + REFUSED_PAUSE_NS
+                self._unsent.add(sent)
+        elif signal.error is None and not signal.unheard:
+            self._outbox.confirm(sent)
+            self._event_error = None
         else:
+            self._event_error = signal.error or "nobody is subscribed to this node's events: they are kept"
+            self._refused(self._event_error)
+            self._events_after_ns = now_ns + (REFUSED_PAUSE_NS if signal.error is not None else UNHEARD_PAUSE_NS)
             self._outbox.connected()  # what was not confirmed is offered again
+
+    def _refused(self, error: str) -> None:
+        if error != self._last_error:
+            log.error("event=mqtt_refused error=%r", error)
+        self._last_error = error
 
     def _look_at_core(self) -> bool:
         seen = self._core.latest()
@@ -201,7 +217,7 @@ class Bridge:
         self._unsent.add(leaf)
 
     def _send_states(self) -> None:
-        if not self._connected or self._clock.monotonic_ns() < self._refused_until_ns:
+        if not self._connected or self._clock.monotonic_ns() < self._states_after_ns:
             return
         for leaf in sorted(self._unsent, key=lambda leaf: leaf is not Leaf.PRESENCE):
             if len(self._in_flight) >= self._room:
@@ -215,7 +231,7 @@ class Bridge:
             self._unsent.discard(leaf)
 
     def _send_events(self) -> None:
-        if not self._connected or self._clock.monotonic_ns() < self._refused_until_ns:
+        if not self._connected or self._clock.monotonic_ns() < self._events_after_ns:
             return
         try:
             while len(self._in_flight) < self._room and (item := self._outbox.next()) is not None:
@@ -263,6 +279,7 @@ class Bridge:
     def _goodbye(self) -> None:
         if self._connected:
             self._unsent.clear()
+            self._states_after_ns = 0
             self._want(Leaf.PRESENCE, PresenceBody(state="offline", reason="stopped", version=self._version))
             until_ns = self._clock.monotonic_ns() + round(GOODBYE_S * NS_PER_S)
             while self._connected and self._clock.monotonic_ns() < until_ns and (self._unsent or self._in_flight):
@@ -297,7 +314,7 @@ class Bridge:
             backlog=self._outbox.backlog(),
             sent=self._outbox.sent_total,
             confirmed=self._outbox.confirmed_total,
-            problem=self._journal_error or self._cursor_error,
+            problem=self._journal_error or self._cursor_error or self._event_error,
         )
 
     def _write_status(self, *, now: bool = False) -> None:
@@ -312,7 +329,7 @@ class Bridge:
             "confirmed": health.confirmed,
             "backlog": health.backlog,
             "lag": health.lag,
-            "last_error": self._last_error or health.problem,
+            "last_error": self._state_error or health.problem if self._connected else self._last_error,
             "mono_ns": now_ns,
         }
         # No fsync: the run directory is in memory on a node, and the next one comes in a second.

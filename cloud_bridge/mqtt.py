@@ -48,6 +48,7 @@ TAKEOVER_PAUSE_S: Final = 30.0
 """FAULTS 51: two nodes of one name may throw each other out at most this often."""
 
 _SESSION_TAKEN_OVER: Final = 0x8E
+_NO_MATCHING_SUBSCRIBERS: Final = 0x10
 _FAILED: Final = 0x80
 """MQTT 5 reason codes from here on are failures."""
 
@@ -78,10 +79,11 @@ class Disconnected:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The broker has taken message ``token``, or refused it with ``error``."""
+    """The broker has taken message ``token``, or refused it (``error``), or had nobody to give it to (``unheard``)."""
 
     token: tuple[int, int]
-    error: str | None
+    error: str | None = None
+    unheard: bool = False
 
 
 Signal = Connected | Disconnected | Confirmed
@@ -216,8 +218,8 @@ class Link:
             over.set()
 
         def on_publish(_c: Any, _u: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
-            refused = reason.value >= _FAILED
-            self._signal(Confirmed((session, mid), f"the broker refuses a message: {reason}" if refused else None))
+            error = f"the broker refuses a message: {reason}" if reason.value >= _FAILED else None
+            self._signal(Confirmed((session, mid), error, unheard=reason.value == _NO_MATCHING_SUBSCRIBERS))
 
         client.on_connect = on_connect
         client.on_disconnect = on_disconnect

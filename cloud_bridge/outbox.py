@@ -161,7 +161,7 @@ class Outbox:
             self._dirty = True
 
     def in_flight(self) -> int:
-        """Sent and not yet confirmed."""
+        """Sent, and not yet in the unbroken run of confirmations."""
         return len(self._live.waiting) + (len(self._backlog[0].waiting) if self._backlog else 0)
 
     def backlog(self) -> int:

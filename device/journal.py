@@ -363,11 +363,14 @@ class JournalWriter:
             }
 
     def flush(self, timeout_s: float) -> bool:
-        """Waits until every event appended before is on the disk. False when time ran out or one was dropped."""
+        """Waits until the journal is open and every event appended before is on the disk. False when time ran out or
+        one was dropped."""
         with self._changed:
             upto = self._ring.last_ticket()
             dropped = self._ring.shed.total()
-            settled = self._changed.wait_for(lambda: self._first_unsettled() > upto, timeout_s)
+            settled = self._changed.wait_for(
+                lambda: self._stream is not None and self._first_unsettled() > upto, timeout_s
+            )
             return settled and self._ring.shed.total() == dropped
 
     def close(self, timeout_s: float = 2.0) -> None:
