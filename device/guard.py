@@ -343,7 +343,12 @@ def main(argv: list[str] | None = None) -> int:
             # Before the lamps: their drivers are most of the start, and the node is dark until they are there.
             _realtime()
         guard.open()
-        listener = ipc.listen(run_dir / ipc.GUARD_SOCKET)
+        try:
+            listener = ipc.listen(run_dir / ipc.GUARD_SOCKET)
+        except OSError as error:
+            # Without core's renewals guard could only flash, which the external flasher does without it.
+            log("guard", about="socket", now=f"{run_dir / ipc.GUARD_SOCKET}: {error}; check that the folder is ours")
+            return 1
         # What start-up built lives for ever: the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -216,6 +216,21 @@ def test_a_stderr_nobody_reads_does_not_hold_the_lamps(tmp_path: pathlib.Path) -
         os.close(unread)
 
 
+def test_a_socket_that_cannot_be_made_ends_guard_with_a_reason(tmp_path: pathlib.Path) -> None:
+    (tmp_path / ipc.GUARD_SOCKET).mkdir()
+    with running_guard(tmp_path) as guard:
+        assert guard.process.wait(DEADLINE_S) == 1
+        assert ipc.GUARD_SOCKET in guard.log()
+        assert "Traceback" not in guard.log()
+
+
+def test_guard_outranks_the_rest_of_the_machine_where_it_may_and_says_where_it_may_not(tmp_path: pathlib.Path) -> None:
+    with running_guard(tmp_path, realtime=True) as guard, guard.connect() as peer:
+        assert ipc.receive(peer) is not None
+        first = os.sched_getscheduler(guard.process.pid) == os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+        assert first != ("realtime" in guard.log())
+
+
 def test_guard_imports_nothing_heavy() -> None:
     script = (
         "import sys, device.guard, hal.lamp.gpio, hal.lamp.heartbeat, hal.lamp.sim, hal.lamp.replay; "

@@ -24,7 +24,12 @@ _RENEWING = """
 import json, socket, sys, time
 path, shows, lamps = sys.argv[1], sys.argv[2], sys.argv[3:]
 peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-peer.connect(path)
+while True:
+    try:
+        peer.connect(path)
+        break
+    except ConnectionRefusedError:
+        time.sleep(0.01)
 seq = 0
 while True:
     seq += 1
@@ -103,15 +108,22 @@ class GuardProcess:
         return lines[-1].shows if lines else None
 
     def wait_ready(self) -> None:
-        """Until guard listens, or has ended."""
-        wait_for(lambda: self.socket_path.exists() or self.process.poll() is not None, "guard.sock")
+        """Until guard has made its socket."""
+        wait_for(self.socket_path.exists, "guard.sock")
 
     def connect(self) -> socket.socket:
         """A connection as core has it."""
-        self.wait_ready()
-        peer = ipc.connect(self.socket_path)
-        peer.settimeout(DEADLINE_S)
-        return peer
+        made: list[socket.socket] = []
+
+        def connected() -> bool:
+            # The file is there a moment before anybody listens on it.
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                made.append(ipc.connect(self.socket_path))
+            return bool(made)
+
+        wait_for(connected, "guard to listen")
+        made[0].settimeout(DEADLINE_S)
+        return made[0]
 
     def core(self, shows: str, *lamps: str) -> subprocess.Popen[bytes]:
         """A process that renews every 20 ms until it is killed."""
