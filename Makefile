@@ -20,7 +20,7 @@ check: build  ## 静态检查 / ruff, mypy, import contracts, every shipped site
 	ruff check .
 	mypy
 	lint-imports
-	$(PY) -m configs.reference --check docs/config-reference.md
+	$(PY) -m tools.build.reference --check docs/config-reference.md
 	@for site in configs/examples/*.yaml; do sentinel config check --config $$site || exit 1; done
 
 bench: build  ## 微基准与短测 / micro-benchmarks and a short bench
@@ -52,7 +52,7 @@ lock:  ## 重新导出依赖 / exports the hashed requirements again (needs uv)
 	    -q $$([ $$extra = dev ] && echo --extra dev) ../../pyproject.toml -o requirements-$$extra.txt; done
 
 docs:  ## 重新生成配置参考 / writes the configuration reference again
-	$(PY) -m configs.reference docs/config-reference.md
+	$(PY) -m tools.build.reference docs/config-reference.md
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
