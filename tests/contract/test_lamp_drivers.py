@@ -1,5 +1,6 @@
 """Every lamp driver keeps the same promises; then what is particular to pins."""
 
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -174,8 +175,16 @@ def test_a_mock_pin_does_not_remember_every_edge_for_ever() -> None:
     assert len(pins.mock_pin(17).states) == pins.MOCK_STATES_KEPT
 
 
-def test_no_other_pin_factory_is_tried_when_the_named_one_will_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    lgpio = pytest.importorskip("lgpio", reason="lgpio has no wheel for this machine")
+@pytest.fixture
+def lgpio(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Any:
+    """The library, imported where the named pipe it leaves behind is in nobody's way."""
+    monkeypatch.chdir(tmp_path)
+    return pytest.importorskip("lgpio", reason="lgpio has no wheel for this machine")
+
+
+def test_no_other_pin_factory_is_tried_when_the_named_one_will_not_load(
+    lgpio: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
 
     def refuse(_chip: int) -> int:
         raise lgpio.error("can not open gpiochip")
@@ -186,8 +195,7 @@ def test_no_other_pin_factory_is_tried_when_the_named_one_will_not_load(monkeypa
     assert gpiozero.Device.pin_factory is None
 
 
-def test_lgpio_names_its_pins_on_a_board_that_is_no_raspberry_pi(monkeypatch: pytest.MonkeyPatch) -> None:
-    lgpio = pytest.importorskip("lgpio", reason="lgpio has no wheel for this machine")
+def test_lgpio_names_its_pins_on_a_board_that_is_no_raspberry_pi(lgpio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from gpiozero.pins import local
 
     written: list[tuple[int, bool]] = []
