@@ -21,6 +21,7 @@ def measure(session: Session) -> Mapping[str, Reading]:
     node = session.node()
     work_ns = session.sizes.work_s * 1_000_000_000
     node.rest(node.started_ns + work_ns)
+    session.note(f"the bridge has sent {node.received()} messages; cameras: {node.camera_rates()}")
     found = {}
     for part in PARTS:
         pid = node.supervisor.pid(part)

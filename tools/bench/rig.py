@@ -11,8 +11,6 @@ import contextlib
 import json
 import pathlib
 import random
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +27,7 @@ from hal.clock import NS_PER_S, SYSTEM_CLOCK
 from tools.bench.stream import MjpegCamera
 from tools.bench.taps import Tap, Visit
 from tools.bench.world import Feeder, Radar, empty, present
+from tools.demo.broker import Broker, BrokerError
 
 PAIRS = ("a", "b", "c", "d")
 CAMERAS = {"c_ab": ("a", "b"), "c_cd": ("c", "d")}
@@ -99,13 +98,12 @@ class Pictures:
         self.zones: list[list[list[float]]] = json.loads((folder / "zones.json").read_text())
         self.visits: tuple[Sequence[Visit], Sequence[Visit]] = ((), ())
         self._jpegs = [[path.read_bytes() for path in sorted(folder.glob(f"{state}_*.jpg"))] for state in range(4)]
-        self._turn = 0
+        self._random = chance()
 
     def choose(self, taken_ns: int) -> bytes:
         """The picture of that moment."""
         state = sum(1 << place for place, visits in enumerate(self.visits) if present(visits, taken_ns) is not None)
-        self._turn += 1
-        return self._jpegs[state][self._turn % len(self._jpegs[state])]
+        return self._random.choice(self._jpegs[state])
 
 
 def make_pictures(folder: pathlib.Path, *, drawn: bool = False) -> None:
@@ -116,37 +114,6 @@ def make_pictures(folder: pathlib.Path, *, drawn: bool = False) -> None:
     if done.returncode != 0:
         raise BenchError(f"no pictures of people: {done.stderr.strip()}")
     print(done.stderr, end="", file=sys.stderr)
-
-
-class Broker:
-    """A Mosquitto on a loopback port of its own, without persistence."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
-        if program is None:
-            raise BenchError("mosquitto is not installed: apt-get install mosquitto (make bench does)")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        config = folder / "mosquitto.conf"
-        config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
-        )
-        self._log = (folder / "mosquitto.log").open("wb")
-        self._process = subprocess.Popen([program, "-c", str(config)], stdout=self._log, stderr=self._log)
-        self.url = f"mqtt://127.0.0.1:{self.port}"
-        wait_for(self._listens, "mosquitto listens", 10)
-
-    def _listens(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
-            return True
-        return False
-
-    def close(self) -> None:
-        """Ends the broker."""
-        self._process.terminate()
-        self._process.wait(10)
-        self._log.close()
 
 
 def fill_journal(path: pathlib.Path, count: int) -> None:
@@ -191,8 +158,11 @@ class Node:
             self._closing.callback(stream.close)
             zones = {f"branch_{pair}": {"wait": pictures.zones[place]} for place, pair in enumerate(branches)}
             cameras[name] = {"driver": "opencv", "source": stream.url, "zones": zones}
-        broker = Broker(self.folder)
-        self._closing.callback(broker.close)
+        try:
+            broker = self._closing.enter_context(Broker(self.folder, SYSTEM_CLOCK))
+        except BrokerError as error:
+            raise BenchError(str(error)) from error
+        self._subscribe(broker.port)
         self.state_dir.mkdir()
         fill_journal(self.state_dir / JOURNAL_FILE, BACKLOG_PER_S * BACKLOG_S)
         path = self.folder / "site.yaml"
@@ -206,6 +176,18 @@ class Node:
         self._closing.callback(self.supervisor.stop)
         self.started_ns = time.monotonic_ns()
         self.supervisor.poll()
+
+    def _subscribe(self, port: int) -> None:
+        self._received = self.folder / "received"
+        command = [sys.executable, "-m", "tools.bench.subscriber", str(port), str(self._received)]
+        subscriber = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        self._closing.callback(subscriber.wait)
+        self._closing.callback(subscriber.kill)
+        wait_for(self._received.exists, "a subscriber to the node's events", 20)
+
+    def received(self) -> int:
+        """How many messages the county's end has."""
+        return int(self._received.read_text() or 0)
 
     def wait_dark(self) -> None:
         """Waits until every lamp has earned dark and both cameras count."""
@@ -226,6 +208,11 @@ class Node:
         """What the node says of itself. Raises ControlError."""
         answer: dict[str, Any] = call(self.run_dir, "status")
         return answer
+
+    def camera_rates(self) -> str:
+        """Pictures a second through the detector, camera by camera."""
+        sensors = self.status()["sensors"]
+        return ", ".join(f"{name} {sensors[name]['counters'].get('fps')}" for name in CAMERAS)
 
     def rest(self, until_ns: int) -> None:
         """Lets the node work until a moment, looking after its processes."""
