@@ -149,7 +149,7 @@ class Core:
         self.output = output
         self.guard.renew(self._lamps(now_ns, output), self.day.brightness_pct)
         # Everything below is off the lamp path: the renewal is already on its way.
-        self._measure(output)
+        self._measure(output, observations)
         self._speak(now_ns, output)
         for event in output.events:
             self.journal.append(event)
@@ -178,11 +178,13 @@ class Core:
             lamps[name] = (shows, max(caused, default=None))
         return lamps
 
-    def _measure(self, output: Output) -> None:
+    def _measure(self, output: Output, observations: list[Observation]) -> None:
         now_ns = self.clock.monotonic_ns()
+        # Only frames of this step: a face that turns to another, older cause would measure the radar's pace.
+        fresh_ns = {seen.captured_ns for seen in observations if not isinstance(seen, SensorProblem)}
         for face, decision in output.decisions.items():
             caused_ns = decision.caused_by_ns
-            if caused_ns is None or decision.cause is None or caused_ns <= self._last_caused_ns.get(face, 0):
+            if caused_ns not in fresh_ns or decision.cause is None or caused_ns <= self._last_caused_ns.get(face, 0):
                 continue
             self._last_caused_ns[face] = caused_ns
             kind = "radar" if decision.cause.sensor in self.config.radars else "camera"

@@ -36,6 +36,9 @@ STEP_S = 0.02
 SEEN_KEEP_S = 1.5
 SURE_WITHIN_S = 1.2
 SURE_AFTER_S = 0.3
+FORGOTTEN_S = 2.0
+"""So long after its arrival a vehicle is no cause any more: a track may go unseen for 1.5 s."""
+
 CLEAR, ALERT = "clear", "alert"
 
 
@@ -117,8 +120,9 @@ class Verdict:
     """Times a lamp changed to what it can only show because the camera saw somebody on the branch."""
 
     latency_ms: tuple[float, ...]
-    """Last byte of a frame read -> guard shows what it caused, for every frame that kept a lit lamp lit. (Dark -> lit
-    edges often fall between two frames, when a predicted arrival comes inside the gap: they would measure that.)"""
+    """Last byte of a frame read -> guard shows what it caused, for every frame that kept a lit lamp lit while one
+    vehicle alone came. (Dark -> lit edges often fall between two frames, when a predicted arrival comes inside the gap,
+    and so do changes from one cause to another: they would measure the radar's pace.)"""
 
     lit_s: Mapping[str, float]
 
@@ -312,10 +316,12 @@ def _camera_driven(evidence: Evidence, presence: _Presence) -> int:
 
 def _latency_ms(evidence: Evidence) -> Iterable[float]:
     before: dict[str, TapLine] = {}
+    coming = [(v.reaches_s(evidence.reach_m), v.arrives_s + FORGOTTEN_S) for v in evidence.vehicles]
     for line in sorted(evidence.taps, key=lambda line: line.mono_ns):
         last, before[line.lamp] = before.get(line.lamp), line
         if last is None or CLEAR in (last.shows, line.shows) or line.caused_by_ns in (None, last.caused_by_ns):
             continue
         assert line.caused_by_ns is not None
-        if 0 <= line.mono_ns - evidence.start_ns <= evidence.seconds * NS_PER_S:
+        at_s = (line.mono_ns - evidence.start_ns) / NS_PER_S
+        if 0 <= at_s <= evidence.seconds and sum(start <= at_s <= end for start, end in coming) == 1:
             yield (line.mono_ns - line.caused_by_ns) / 1e6
