@@ -29,6 +29,7 @@ SAFE_HOLD_S = 30.0
 CLEAR_AFTER_S = 10.0
 """Unbroken renewals guard wants before it accepts clear again."""
 
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """One device of a site file: where it stands, its kind, its id and its entry."""
@@ -86,7 +87,7 @@ class _Drivers:
 
     def __init__(self, source: loader.Source) -> None:
         self._source = source
-        self._claimed: dict[str, tuple[str, ...]] = {}
+        self._claimed: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._problems: list[Problem] = []
 
     def check(self, config: SiteConfig) -> list[Problem]:
@@ -175,13 +176,18 @@ class _Drivers:
         return Problem(_option_code(error.value, row), value=error.value, allowed=allowed, **place)
 
     def _claims(self, entry: Entry, claims: frozenset[str]) -> None:
-        for claim in sorted(claims):
-            path = self._claim_path(entry, claim)
-            first = self._claimed.setdefault(claim, path)
-            if first != path:
-                params = {"claim": claim, "other": loader.dotted(first), "other_line": self._source.line(first)}
-                value = entry.device.options().get(path[-1]) if len(path) > len(entry.path) else claim
-                self._add("claimed_twice", path, value=value, allowed=_unclaimed(claim), params=params)
+        """Notes what a device must have for itself. Two devices that clash are told once, at best by the option that
+        clashes (a header UART is a port and two pins)."""
+        told: set[tuple[str, ...]] = set()
+        paths = {claim: self._claim_path(entry, claim) for claim in claims}
+        for claim, path in sorted(paths.items(), key=lambda item: (item[1] == entry.path, item[0])):
+            owner, first = self._claimed.setdefault(claim, (entry.path, path))
+            if owner == entry.path or owner in told:
+                continue
+            told.add(owner)
+            params = {"claim": claim, "other": loader.dotted(first), "other_line": self._source.line(first)}
+            value = entry.device.options().get(path[-1]) if len(path) > len(entry.path) else claim
+            self._add("claimed_twice", path, value=value, allowed=_unclaimed(claim), params=params)
 
     @staticmethod
     def _claim_path(entry: Entry, claim: str) -> tuple[str, ...]:

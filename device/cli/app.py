@@ -2,13 +2,13 @@
 
 import importlib
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from device.cli.common import VerbGroup
-from device.cli.language import _
+from device.cli.language import _, language
 from device.cli.verbs import OWN
 
 GROUP = "sentinel.commands"
@@ -32,20 +32,23 @@ class LazyGroup(VerbGroup):
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows: list[tuple[str, str]] = []
-        for name in self.list_commands(ctx):
-            if name in OWN:
-                rows.append((name, _(OWN[name].help)))
-            elif (command := self._other(ctx, name)) is not None:
-                rows.append((name, command.get_short_help_str(limit=70)))
+        rows = [(name, _(OWN[name].help) if name in OWN else self._help(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section(_("Commands")):
             formatter.write_dl(rows)
 
-    def _other(self, ctx: click.Context, name: str) -> click.Command | None:
+    def _help(self, ctx: click.Context, name: str) -> str:
+        """One line on a verb of another package: SHORT_HELP of the package its module is in, else the command's own,
+        which costs importing it."""
         try:
-            return self.get_command(ctx, name)
+            for point in importlib.metadata.entry_points(group=GROUP, name=name):
+                package = importlib.import_module(point.module.rpartition(".")[0] or point.module)
+                words = getattr(package, "SHORT_HELP", None)
+                if isinstance(words, Mapping) and name in words:
+                    return str(words[name][language()])
+            command = self.get_command(ctx, name)
         except ImportError:  # a verb whose extra is not installed says so when invoked, not in the list
-            return click.Command(name, short_help=_("(not installed)"))
+            return _("(not installed)")
+        return "" if command is None else command.get_short_help_str(limit=70)
 
 
 def _load(target: str) -> click.Command:
@@ -61,8 +64,3 @@ cli = LazyGroup(
     help=_("Branch Sentinel: an intersection warning node."),
     no_args_is_help=True,
 )
-
-
-def invoke(arguments: Sequence[str]) -> None:
-    """Runs the command line on ``arguments`` (raises SystemExit)."""
-    cli(list(arguments), prog_name="sentinel")
