@@ -190,6 +190,13 @@ def damage_a_page_in_the_middle(path: pathlib.Path) -> None:
         file.write(os.urandom(4096))
 
 
+def damage_what_only_a_check_sees(path: pathlib.Path) -> None:
+    """Cell pointers of one leaf: opening and counting do not follow them, reading those rows later would."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // 4096 * 4096 + 8)
+        file.write(b"\xff" * 32)
+
+
 def cut_in_half(path: pathlib.Path) -> None:
     os.truncate(path, path.stat().st_size // 2 + 13)
 
@@ -210,7 +217,14 @@ def another_programs_database(path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [damage_the_header, damage_a_page_in_the_middle, cut_in_half, replace_by_text, another_programs_database],
+    [
+        damage_the_header,
+        damage_a_page_in_the_middle,
+        damage_what_only_a_check_sees,
+        cut_in_half,
+        replace_by_text,
+        another_programs_database,
+    ],
 )
 def test_a_damaged_journal_is_put_aside_and_a_new_stream_begins(
     tmp_path: pathlib.Path, damage: Callable[[pathlib.Path], None]

@@ -104,6 +104,17 @@ def test_a_core_that_does_not_answer_is_told(county: Subscriber, node: Node) -> 
         county.wait(lambda: healths(county)[-1].core == "not_running", "core going away")
 
 
+def test_a_broker_that_forgot_everything_is_told_again(broker: Mosquitto, node: Node, core: FakeCore) -> None:
+    with node.bridge():
+        wait_for(lambda: core.asked >= 2, "the bridge asking core")
+        broker.kill()
+        broker.start()
+        late = Subscriber(broker.port)
+        leaves = ("presence", "health", "config/reported")
+        late.wait(lambda: all(late.on(leaf) for leaf in leaves), "what is retained")
+        late.close()
+
+
 def test_a_status_in_another_shape_is_read_as_far_as_it_goes(county: Subscriber, node: Node, core: FakeCore) -> None:
     for section, value in {"config": None, "faces": [], "parts": {"x": None}, "clock": 3, "latency_ms": None}.items():
         core.change(section, value)
