@@ -1,6 +1,7 @@
 """The voice: direction first, only in alert, never in quiet hours or with a clock that cannot be trusted."""
 
 import datetime
+import itertools
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_the_next_vehicle_is_spoken_of_only_after_the_lockout() -> None:
     heard = said(Vehicle(60, 20.0), Vehicle(60, 23.0), Vehicle(60, 40.0), until_s=45)
     times = [t for t, face, _clip in heard if face == "branch_south"]
     assert len(times) >= 2
-    assert all(later - earlier >= 8.0 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 8.0 for earlier, later in itertools.pairwise(times))
 
 
 def test_quiet_hours_are_quiet() -> None:
