@@ -135,7 +135,7 @@ class Demo:
             self._clock.sleep_s(0.05)
         rows = self._journal()
         subscriber.wait_for({(row.stream, row.seq) for row in rows}, DRAIN_S)
-        look.show(View("draining", self._seconds, self._seconds, None, subscriber.count(), self.confirmed()))
+        look.again("draining", self._seconds)
         return rows
 
     def _journal(self) -> list[Row]:
@@ -214,15 +214,20 @@ class _Look:
         self._demo = demo
         self._node = node
         self._subscriber = subscriber
-        self.show = show
+        self._show = show
+        self._status: dict[str, Any] | None = None
 
     def once(self, phase: str, elapsed_s: float) -> dict[str, Any] | None:
         """Keeps the node's processes running, and shows it."""
         self._node.poll()
-        status = self._demo.status()
+        self._status = self._demo.status()
+        self.again(phase, elapsed_s)
+        return self._status
+
+    def again(self, phase: str, elapsed_s: float) -> None:
+        """Shows what was known last, and the messages as they are now."""
         demo = self._demo
-        self.show(View(phase, elapsed_s, demo.seconds, status, self._subscriber.count(), demo.confirmed()))
-        return status
+        self._show(View(phase, elapsed_s, demo.seconds, self._status, self._subscriber.count(), demo.confirmed()))
 
     def until(self, phase: str, deadline_s: float, ready: Callable[[dict[str, Any]], bool]) -> None:
         """Looks until the status is ``ready``. Raises DemoError after the deadline, with what is missing."""

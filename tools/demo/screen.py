@@ -20,6 +20,8 @@ KMH = 3.6
 LINE_EVERY_S = 5.0
 STYLES = {"alert": "bold white on red", "caution": "black on yellow", "fault": "black on yellow", "clear": "dim"}
 USERS_SHOWN = 9
+COLUMNS = {"approach": 13, "who": 12, "distance": 10, "speed": 10, "tta": 12, "state": 10, "sensor": 10}
+"""Widths that hold every word of both languages, so that columns stand still."""
 WIDTH = 100
 
 
@@ -42,7 +44,10 @@ def draw(view: View, words: Words) -> RenderableType:
 def line(view: View, words: Words) -> str:
     """The screen in one line, for a log."""
     status = view.status or {}
-    lamps = " ".join(f"{name}={words(lamp['shows'])}" for name, lamp in (status.get("lamps") or {}).items())
+    lamps = " ".join(
+        f"{name}={words('dark' if lamp['shows'] == 'clear' else lamp['shows'])}"
+        for name, lamp in (status.get("lamps") or {}).items()
+    )
     shown = (
         f"{words(view.phase)} {view.elapsed_s:.0f}/{view.seconds:.0f} s"
         if view.phase == "guarding"
@@ -70,10 +75,10 @@ def _head(view: View, words: Words) -> Text:
 
 
 def _users(status: dict[str, Any], words: Words) -> Table:
-    table = Table(box=None, pad_edge=False, expand=True)
-    for key in ("approach", "who", "distance", "speed", "tta", "state", "sensor"):
+    table = Table(box=None, pad_edge=False)
+    for key, width in COLUMNS.items():
         right = key in ("distance", "speed", "tta")
-        table.add_column(words(key), justify="right" if right else "left", header_style="dim")
+        table.add_column(words(key), justify="right" if right else "left", header_style="dim", min_width=width)
     rows = 0
     for name in (*junction.MAIN, junction.SOUTH):
         tracks = [track for track in status.get("tracks") or [] if track["approach"] == name]
@@ -125,7 +130,8 @@ def _lamps(status: dict[str, Any], words: Words) -> Table:
     table.add_column("", min_width=8)
     for name, lamp in (status.get("lamps") or {}).items():
         lit = "●" if lamp["on"] else "○"
-        table.add_row(name, Text(f"{lit} {words(lamp['shows'])}", style=STYLES[lamp["shows"]]))
+        shown = words("dark" if lamp["shows"] == "clear" else lamp["shows"])
+        table.add_row(name, Text(f"{lit} {shown}", style=STYLES[lamp["shows"]]))
     return table
 
 

@@ -49,6 +49,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "clear": ("无", "clear"),
     "caution": ("注意", "caution"),
     "alert": ("警报", "alert"),
+    "dark": ("熄", "dark"),
     "fault": ("故障", "fault"),
     "ok": ("正常", "ok"),
     "degraded": ("降级", "degraded"),
