@@ -5,6 +5,7 @@ On a pole systemd runs the same processes as units; this verb is for a desk, a f
 
 import signal
 import threading
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
@@ -72,9 +73,14 @@ def command(seconds: float | None) -> None:
 
 
 class _Report:
-    """Says on standard error what changed: guarding, and the health of faces. One line each."""
+    """Says on standard error what changed: guarding, parts that do not work, the health of faces. One line each."""
+
+    SETTLE_LOOKS = 5
+    """Looks before parts are named: what only takes its time to start is no news."""
 
     def __init__(self) -> None:
+        self._looks = 0
+        self._parts: dict[str, str | None] = {}
         self._guarding: bool | None = None
         self._health: dict[str, tuple[str, tuple[str, ...]]] = {}
 
@@ -86,9 +92,20 @@ class _Report:
             click.echo(
                 _("The node is guarding.") if guarding else _("Starting: lamps flash until dark is earned."), err=True
             )
+        self._looks += 1
+        if self._looks > self.SETTLE_LOOKS:
+            self._name_parts((status or {}).get("parts", {}))
         for face, shown in (status or {}).get("faces", {}).items():
             now = (shown["health"], tuple(shown["reasons"]))
             if guarding and self._health.get(face, ("ok", ()))[0] != now[0]:
                 text = _("Face {face}: {health}").format(face=face, health=_(shown["health"]))
                 click.echo(text + (" · " + "; ".join(now[1]) if now[1] else ""), err=True)
             self._health[face] = now
+
+    def _name_parts(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
+        for part, now in parts.items():
+            state = str(now["state"])
+            if state != self._parts.get(part, "OK"):
+                text = _("Part {part}: {state}").format(part=part, state=_(state))
+                click.echo(text + (f" · {now['problem']}" if now["problem"] else ""), err=True)
+            self._parts[part] = state

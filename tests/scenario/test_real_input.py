@@ -1,12 +1,12 @@
 """``sentinel run`` on real input: a real clip through the real detector, LD2451 bytes as hostile as they come on two
 ptys, a real Mosquitto. Lamp edges and MQTT events are held against what was fed in."""
 
+import dataclasses
 import json
 import pathlib
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 from device.control import NotRunningError, call
 from hal.clock import SYSTEM_CLOCK
 from hal.radar.ld2451_wire import WireTarget, encode_report
-from tests.support.node import twins
+from tests.support.node import Road, twins
 from tests.support.radar_wire import Ld2451Twin
 from tools.demo.broker import Broker
 
@@ -48,36 +48,15 @@ bridge: {{url: "mqtt://127.0.0.1:{port}"}}
 """
 
 
-class HostileRoad:
-    """Feeds both radars at 10 Hz: every frame byte by byte, garbage between frames, angles and SNR of the real log."""
+class HostileRoad(Road):
+    """Every frame byte by byte, garbage between frames, angles and SNR of the real log."""
 
-    def __init__(self, radars: dict[str, Ld2451Twin]) -> None:
-        self._radars = radars
-        self._vehicles: list[tuple[str, float, float]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._feed, daemon=True)
-        self._thread.start()
+    _turn = 0
 
-    def drive(self, radar: str, speed_kmh: float) -> float:
-        arrival_s = time.monotonic() + 100 / (speed_kmh / 3.6)
-        self._vehicles.append((radar, speed_kmh, arrival_s))
-        return arrival_s
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _feed(self) -> None:
-        turn = 0
-        while not self._stop.wait(0.1):
-            turn += 1
-            for name, twin in self._radars.items():
-                seen = []
-                for radar, speed_kmh, arrival_s in self._vehicles:
-                    distance_m = (arrival_s - time.monotonic()) * speed_kmh / 3.6
-                    if radar == name and 0.5 <= distance_m <= 100:
-                        seen.append(WireTarget(-33 if turn % 2 else 10, round(distance_m), 1, round(speed_kmh), 255))
-                twin.send_bytes((GARBAGE if turn % 3 == 0 else b"") + encode_report(seen), split=1)
+    def _send(self, twin: Ld2451Twin, seen: list[WireTarget]) -> None:
+        self._turn += 1
+        shaped = [dataclasses.replace(t, angle_deg=-33 if self._turn % 2 else 10, snr=255) for t in seen]
+        twin.send_bytes((GARBAGE if self._turn % 3 == 0 else b"") + encode_report(shaped), split=1)
 
 
 class Subscriber:

@@ -54,8 +54,11 @@ class Road:
                     distance_m = (arrival_s - now_s) * speed_kmh / 3.6
                     if radar == name and 0.5 <= distance_m <= self._reach_m:
                         seen.append(WireTarget(0, round(distance_m), 1, round(speed_kmh)))
-                with contextlib.suppress(OSError):
-                    twin.send(seen)
+                with contextlib.suppress(OSError):  # unplugged
+                    self._send(twin, seen)
+
+    def _send(self, twin: Ld2451Twin, seen: list[WireTarget]) -> None:
+        twin.send(seen)
 
 
 class Node:
