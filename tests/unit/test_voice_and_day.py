@@ -66,3 +66,11 @@ def test_a_clock_that_cannot_be_trusted_is_quiet_and_bright() -> None:
 def test_periods_over_midnight() -> None:
     assert within("23:00", "21:00", "07:00") and within("06:59", "21:00", "07:00")
     assert not within("07:00", "21:00", "07:00") and within("12:00", "08:00", "18:00")
+
+
+def test_the_lamp_is_dimmed_at_night_only_as_configured() -> None:
+    raw = site().model_dump(mode="json", exclude_none=True) | {"night": {"brightness_pct": 40}}
+    config = type(site()).model_validate(raw)
+    night = day_state(config, datetime.datetime(2026, 11, 22, 23), ClockQuality.RTC)
+    noon = day_state(config, datetime.datetime(2026, 11, 22, 12), ClockQuality.RTC)
+    assert (night.brightness_pct, noon.brightness_pct) == (40, 100)
