@@ -19,7 +19,7 @@ from typing import Any
 
 from configs.loader import load_site
 from configs.schema import SiteConfig
-from device import ipc
+from device import ipc, realtime
 from device.control import ControlError, ControlServer
 from device.day import DayState, day_state
 from device.decision import first_shown
@@ -114,6 +114,9 @@ class Core:
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(0.0005)
+        refused = realtime.ask(realtime.CORE_PRIORITY)
+        if refused is not None:
+            log.info("event=realtime_refused reason=%r", refused)
         tick_ns = self.clock.monotonic_ns()
         while self._exit is None:
             inputs = self._wait(tick_ns)

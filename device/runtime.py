@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.schema import Radar
-from device import ipc
+from device import ipc, realtime
 from device.observation import SensorProblem
 from device.sensors import radar_options
 from hal import registry
@@ -77,6 +77,7 @@ class RadarThread(threading.Thread):
         self.opens = 0
 
     def run(self) -> None:
+        realtime.ask(realtime.CORE_PRIORITY)
         while not self._stopping.is_set():
             try:
                 self._sensor = self._open()
@@ -169,6 +170,8 @@ class VisionReceiver(threading.Thread):
         self._server.close()
 
     def _receive(self, peer: socket.socket) -> None:
+        # It parses under the lock that the control thread needs: it must not be put aside while it holds it.
+        realtime.ask(realtime.CORE_PRIORITY)
         with peer:
             try:
                 while True:

@@ -10,7 +10,6 @@ import json
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 
@@ -20,7 +19,7 @@ from hal.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK
 from hal.interfaces import Shows
 from tools.bench.figures import Reading, spread
 from tools.bench.observed_guard import EDGES, PIN
-from tools.bench.rig import wait_for
+from tools.bench.rig import memory_folder, wait_for
 from tools.bench.session import Session
 from tools.bench.taps import Tap
 
@@ -60,10 +59,9 @@ def measure(session: Session) -> Mapping[str, Reading]:
     session.node()
     wanted = session.sizes.edges
     session.note(f"{wanted} edges of a pin")
-    with tempfile.TemporaryDirectory(prefix="sentinel-bench-") as name:
-        folder = pathlib.Path(name)
+    with memory_folder() as folder:
         (folder / ipc.GUARD_CONFIG).write_text(json.dumps(guard_config(folder / "tap.jsonl")))
-        with process("tools.bench.observed_guard", "--run-dir", name):
+        with process("tools.bench.observed_guard", "--run-dir", str(folder)):
             wait_for((folder / ipc.GUARD_SOCKET).exists, "guard listens", 10)
             link = GuardLink(folder, SYSTEM_CLOCK)
             tap = Tap(folder / "tap.jsonl")
