@@ -71,6 +71,12 @@ def test_a_machine_that_was_too_busy_is_said_to_have_been() -> None:
     assert any("0.80" in fault for fault in slow.faults(Words("en")))
 
 
+def test_what_was_wrong_with_a_part_is_told() -> None:
+    broken = dataclasses.replace(GOOD, problems=("guard: lamps in the safe pattern: lease ran out",))
+    assert "lease ran out" in broken.as_text(Words("en"))
+    assert broken.as_json()["problems"] == ["guard: lamps in the safe pattern: lease ran out"]
+
+
 def test_every_word_has_both_languages_with_the_same_gaps() -> None:
     for key, (zh, en) in WORDS.items():
         assert zh and en, key

@@ -98,6 +98,7 @@ class Demo:
             core_latency_ms=dict((status or {}).get("latency_ms", {}).get("radar", {})),
             said=len(_json_lines(self._speaker_log)),
             longest_pause_s=road.longest_pause_s,
+            problems=tuple(look.problems),
         )
 
     def _site(self, road: junction.Road, broker: Broker) -> tuple[SiteConfig, pathlib.Path]:
@@ -216,13 +217,25 @@ class _Look:
         self._subscriber = subscriber
         self._show = show
         self._status: dict[str, Any] | None = None
+        self.problems: list[str] = []
+        """What was wrong with a part while the node guarded, each once."""
 
     def once(self, phase: str, elapsed_s: float) -> dict[str, Any] | None:
         """Keeps the node's processes running, and shows it."""
         self._node.poll()
         self._status = self._demo.status()
+        if phase == "guarding":
+            self._note((self._status or {}).get("parts", {}))
         self.again(phase, elapsed_s)
         return self._status
+
+    def _note(self, parts: dict[str, Any]) -> None:
+        if not parts:
+            self.problems.append("core does not answer")
+        for name, part in parts.items():
+            if part["problem"] is not None and part["state"] != "WARN" or (name == "guard" and part["problem"]):
+                self.problems.append(f"{name}: {part['problem']}")
+        self.problems = list(dict.fromkeys(self.problems))
 
     def again(self, phase: str, elapsed_s: float) -> None:
         """Shows what was known last, and the messages as they are now."""

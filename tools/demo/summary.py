@@ -23,6 +23,8 @@ class Summary:
     core_latency_ms: dict[str, Any]
     said: int
     longest_pause_s: float
+    problems: tuple[str, ...] = ()
+    """What was wrong with a part of the node while it guarded, in core's words."""
 
     def checks(self) -> dict[str, bool]:
         """The four conditions of the demonstration."""
@@ -74,6 +76,7 @@ class Summary:
                 "unreadable": self.events.unreadable,
             },
             "said": self.said,
+            "problems": list(self.problems),
             "radar_longest_pause_s": _r(self.longest_pause_s, 3),
             "arrivals": [
                 {
@@ -155,6 +158,7 @@ class Summary:
                     unreadable=self.events.unreadable,
                 )
             )
+        lines += self.problems
         if self.longest_pause_s > STALE_S:
             lines.append(words("slow_machine", s=f"{self.longest_pause_s:.2f}"))
         return lines
