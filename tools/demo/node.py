@@ -233,7 +233,8 @@ class _Look:
         if not parts:
             self.problems.append("core does not answer")
         for name, part in parts.items():
-            if part["problem"] is not None and part["state"] != "WARN" or (name == "guard" and part["problem"]):
+            # A warning is no fault (a clock that is not synchronised), except guard's: its lamps are lit for safety.
+            if part["problem"] and (part["state"] != "WARN" or name == "guard"):
                 self.problems.append(f"{name}: {part['problem']}")
         self.problems = list(dict.fromkeys(self.problems))
 
