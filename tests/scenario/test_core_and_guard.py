@@ -135,7 +135,9 @@ def test_what_was_recorded_replays_to_the_levels_that_were_shown(
 
     def shown(_status: object = None) -> list[str]:
         rows = reader.after(first_seq, 100)
-        return [row.body["to"] for row in rows if row.face == "branch_south" and row.kind == "caution"]
+        levels = [row.body["to"] for row in rows if row.face == "branch_south" and row.kind == "caution"]
+        # The release of an earlier test's vehicle may have been written after the recording began.
+        return levels[levels.index("caution") :] if "caution" in levels else []
 
     node.until(lambda _s: len(shown()) >= 2, "both events are on disk")
     levels = shown()
