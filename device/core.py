@@ -362,6 +362,7 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)  # noqa: T201 - an entry point's own message
         return 2
+    realtime.favour()
     core = Core(config, args.config, args.run_dir, args.state_dir, SYSTEM_CLOCK)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: core.stop(0))
