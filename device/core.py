@@ -31,7 +31,7 @@ from device.pipeline import Output, Pipeline
 from device.recording import Recording, RecordingError
 from device.runtime import Call, GuardLink, Inbox, Input, RadarInput, RadarThread, VisionInput, VisionReceiver
 from device.sensors import stale_after_s
-from device.site import section_hashes
+from device.site import config_hash, section_hashes
 from device.snapshot import Parts, snapshot
 from device.speaking import Speakers
 from hal.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock, local_time
@@ -75,6 +75,7 @@ class Core:
         self.config = config
         self.config_path = config_path
         self.sections = section_hashes(config)
+        self.config_sha256 = config_hash(config)
         self.run_dir = run_dir
         self.clock = clock
         self.started_ns = clock.monotonic_ns()
@@ -230,13 +231,14 @@ class Core:
             elif isinstance(item, VisionInput) and item.message and item.message.get("kind") == "observation":
                 recording.put_camera(str(item.message.get("camera")), dict(item.message), item.received_ns)
         if recording.over(now_ns):
-            self._record_stop()
+            self._end_recording()
 
     # --- core.sock -----------------------------------------------------------------------------------------------
 
     def _call(self, verb: str, args: Mapping[str, Any]) -> Any:
-        """On a thread of the control server: hands the request to the control thread and waits."""
-        call = Call(verb, args)
+        """On a thread of the control server: hands the request to the control thread and waits. Files and imports are
+        dealt with here, because the control thread renews the lease."""
+        call = Call(verb, self._prepared(verb, args))
         self.inbox.put(call)
         if not call.done.wait(CALL_TIMEOUT_S):
             raise ControlError(f"core did not answer {verb} within {CALL_TIMEOUT_S:.0f} s")
@@ -244,11 +246,26 @@ class Core:
             raise ControlError(str(call.error)) from call.error
         return call.result
 
+    def _prepared(self, verb: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        if verb == "reload":
+            config = load_site(self.run_dir / ipc.SITE_CONFIG)
+            return {"config": config, "sections": section_hashes(config), "sha256": config_hash(config)}
+        if verb == "record_start" and self.recording is None:
+            seconds = args.get("seconds")
+            config_values = self.config.model_dump(mode="json")
+            max_s = None if seconds is None else float(seconds)
+            path = pathlib.Path(str(args["path"]))
+            try:
+                return {"recording": Recording(path, config_values, self.clock, max_s=max_s)}
+            except RecordingError as error:
+                raise ControlError(str(error)) from error
+        return args
+
     def _answer(self, call: Call) -> None:
         verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
             "status": lambda _args: snapshot(self),
             "config": lambda _args: self.config.model_dump(mode="json"),
-            "reload": lambda _args: self._reload(),
+            "reload": self._reload,
             "lamp": self._lamp_test,
             "say": self._say,
             "record_start": self._record_start,
@@ -263,15 +280,14 @@ class Core:
             call.error = error
         call.done.set()
 
-    def _reload(self) -> dict[str, Any]:
+    def _reload(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Takes run_dir/site.json. Policy between two steps; a changed device starts anew where it is owned."""
-        config = load_site(self.run_dir / ipc.SITE_CONFIG)
-        sections = section_hashes(config)
+        config, sections = args["config"], args["sections"]
         changed = sorted(
             name for name in set(sections) | set(self.sections) if sections.get(name) != self.sections.get(name)
         )
         restarts = sorted({who for name in changed for who in RESTARTS.get(name, ())})
-        self.config, self.sections = config, sections
+        self.config, self.sections, self.config_sha256 = config, sections, args["sha256"]
         if "core" in restarts:
             self.stop(ipc.EXIT_RESTART)
         elif "pipeline" in restarts:
@@ -306,27 +322,29 @@ class Core:
         return self.speakers.test(str(args["clip"]), args.get("speaker"))
 
     def _record_start(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        if self.recording is not None:
-            raise ControlError(f"already recording to {self.recording.path}")
-        seconds = args.get("seconds")
-        self.recording = Recording(
-            pathlib.Path(str(args["path"])),
-            self.config.model_dump(mode="json"),
-            self.clock,
-            max_s=None if seconds is None else float(seconds),
-        )
-        return {"path": str(self.recording.path)}
+        prepared: Recording | None = args.get("recording")
+        if self.recording is not None or prepared is None:
+            if prepared is not None:  # two asked at once, and the other was first
+                prepared.close(timeout_s=0.0)
+            raise ControlError(f"already recording to {self.recording.path if self.recording else 'another file'}")
+        self.recording = prepared
+        return {"path": str(prepared.path)}
 
     def _record_stop(self) -> dict[str, Any]:
-        recording, self.recording = self.recording, None
+        recording = self._end_recording()
         if recording is None:
             raise ControlError("no recording is running")
-        seconds = recording.elapsed_s(self.clock.monotonic_ns())
-        # Closing writes the index; that is the writer's thread's work, the loop must go on renewing.
-        recording.close(timeout_s=0.0)
         if recording.problem is not None:
             raise RecordingError(recording.problem)
+        seconds = recording.elapsed_s(self.clock.monotonic_ns())
         return {"path": str(recording.path), "seconds": round(seconds, 1), "dropped": recording.dropped}
+
+    def _end_recording(self) -> Recording | None:
+        recording, self.recording = self.recording, None
+        if recording is not None:
+            # Writing the index is the work of the recording's own thread; this loop must go on renewing.
+            recording.close(timeout_s=0.0)
+        return recording
 
     # --- inside --------------------------------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ class Recording:
         self._anchor_mono_ns = clock.monotonic_ns()
         self._anchor_wall_ns = clock.wall_ns()
         self._max_ns = None if max_s is None else round(max_s * NS_PER_S)
-        self._queue: queue.Queue[tuple[str, int, int, bytes] | None] = queue.Queue(QUEUE_ITEMS)
+        self._queue: queue.Queue[tuple[str, int, int, bytes] | None] = queue.Queue()
         self._channels: dict[str, int] = {}
         self._sequence: dict[str, int] = {}
         self.dropped = 0
@@ -89,10 +89,10 @@ class Recording:
     def put(self, topic: str, message: dict[str, Any], at_ns: int) -> None:
         """One message at monotonic ``at_ns``; never waits."""
         data = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
-        try:
-            self._queue.put_nowait((topic, at_ns, self._clock.wall_ns(), data))
-        except queue.Full:
+        if self._queue.qsize() >= QUEUE_ITEMS:
             self.dropped += 1
+            return
+        self._queue.put((topic, at_ns, self._clock.wall_ns(), data))
 
     def over(self, now_ns: int) -> bool:
         """Whether the asked length is reached or writing failed."""

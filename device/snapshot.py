@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from device.events import Event, EventKind
 from device.health import SensorState
 from device.pipeline import cause_body
-from device.site import config_hash
 from hal.clock import NS_PER_S, ClockQuality
 from hal.interfaces import Shows
 
@@ -93,7 +92,7 @@ def snapshot(core: "Core") -> dict[str, Any]:
     return {
         "site": {"id": core.config.site.id, "name": core.config.site.name},
         "version": VERSION,
-        "config": {"path": str(core.config_path), "sha256": config_hash(core.config), "sections": core.sections},
+        "config": {"path": str(core.config_path), "sha256": core.config_sha256, "sections": core.sections},
         "uptime_s": round((now_ns - core.started_ns) / NS_PER_S, 1),
         "clock": {"quality": core.clock.quality().value, "trusted": core.clock.quality() is not ClockQuality.FLOOR},
         "day": dataclasses.asdict(core.day),

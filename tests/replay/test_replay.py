@@ -1,6 +1,7 @@
 """A recording plays back through the real parser: the contract's lines, the same bytes every time, honest errors."""
 
 import json
+import os
 import pathlib
 
 import pytest
@@ -123,3 +124,19 @@ def test_a_recording_never_overwrites(tmp_path: pathlib.Path) -> None:
     with pytest.raises(RecordingError, match=r"a\.mcap"):
         Recording(tmp_path / "a.mcap", {}, VirtualClock())
     assert (tmp_path / "a.mcap").read_bytes() == b"kept"
+
+
+def test_a_disk_that_is_full_ends_the_recording_and_says_so(tmp_path: pathlib.Path) -> None:
+    full = pathlib.Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full on this machine")
+    link = tmp_path / "a.mcap"
+    clock = VirtualClock(start_ns=NS_PER_S)
+    recording = Recording(link, {}, clock)
+    # The file becomes a device that refuses every write, as a full card does.
+    os.dup2(os.open(full, os.O_WRONLY), recording._file.fileno())
+    for _ in range(2000):
+        recording.put_radar("r_east", bytes(200), clock.monotonic_ns())
+    recording.close()
+    assert recording.problem is not None and "a.mcap" in recording.problem
+    assert recording.over(clock.monotonic_ns())

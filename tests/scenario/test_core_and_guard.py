@@ -196,3 +196,18 @@ def test_a_radar_that_is_unplugged_is_named_and_its_faces_flash(tmp_path: pathli
         finally:
             node.close()
             road.close()
+
+
+def test_a_recording_that_cannot_be_written_costs_the_recording_only(junction: tuple[Node, Road]) -> None:
+    node, _road = junction
+    node.until_guarding()
+    pid = node.supervisor.pid("core")
+    with pytest.raises(ControlError, match=r"folder that can be written"):
+        call(node.run_dir, "record_start", {"path": "/proc/no_such_folder/a.mcap"})
+    with pytest.raises(ControlError, match="no recording"):
+        call(node.run_dir, "record_stop")
+    path = node.folder / "short.mcap"
+    call(node.run_dir, "record_start", {"path": str(path), "seconds": 0.3})
+    node.until(lambda s: s["recording"] is None, "it ended by itself", 5.0)
+    node.until(lambda _s: read(path).cut_off is None, "and is whole", 5.0)
+    assert node.supervisor.pid("core") == pid
