@@ -16,7 +16,7 @@ from models.onnx_detector import BUNDLED
 from tests.support.node import Node, Road, twins
 from tests.support.video import write_video
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 SITE = """\
 site: {{id: 371500/n0003, name: 改动}}

@@ -16,7 +16,7 @@ from device.replay import play, read
 from device.site import check_site, write_compiled
 from tests.support.node import Node, Road, twins
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 SITE = """\
 site: {{id: 371500/n0001, name: 测试路口}}

@@ -21,7 +21,7 @@ from tests.support.node import Road, twins
 from tests.support.radar_wire import Ld2451Twin
 from tools.demo.broker import Broker
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 CLIP = pathlib.Path(__file__).parents[2].parent / "shared" / "footage" / "side_road_day.mp4"
 GARBAGE = bytes.fromhex("f4f3f2 00ff fdfcfbfa f8f7f6f5 f4f3f2f1ffff 0a0d")
