@@ -38,7 +38,7 @@ system:
 
 build: $(READY)  ## 安装并生成语音与中文界面 / installs, renders voice clips and the Chinese catalogue
 	@$(PY) -m tools.build.catalogue
-	@$(PY) -m tools.voice.render
+	@$(PY) -m tools.voice.render || echo "没有语音,其余照常 / no voice clips, the rest goes on"
 
 $(READY): pyproject.toml tools/install/requirements-dev.txt | system
 	python3 -m venv .venv

@@ -17,7 +17,7 @@ from device.journal import JournalWriter
 from hal.clock import SYSTEM_CLOCK
 from tests.support.county import FakeCore, Node, site
 from tests.support.journals import alert, event, rows_of, wait_for
-from tests.support.mosquitto import Heard, Mosquitto, Subscriber
+from tests.support.mosquitto import Heard, Mosquitto, Subscriber, program
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -243,8 +243,7 @@ def test_a_password_is_sent_and_a_wrong_one_is_named(tmp_path: pathlib.Path) -> 
     folder = tmp_path / "broker"
     folder.mkdir()
     passwords = folder / "passwords"
-    # mosquitto_passwd is of the broker's package
-    subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "node", "right"], check=True)
+    subprocess.run([program("mosquitto_passwd", "mosquitto"), "-b", "-c", str(passwords), "node", "right"], check=True)
     os.chmod(passwords, 0o644)  # noqa: PTH101
     secret = tmp_path / "secret"
     secret.write_text("wrong\n")

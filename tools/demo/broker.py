@@ -24,13 +24,18 @@ class BrokerError(OSError):
     """There is no broker; the message says why and what to do."""
 
 
+def installed() -> str | None:
+    """Path of the program, None where it is not installed. It lies in a folder that is not on everybody's PATH."""
+    return shutil.which("mosquitto") or (_SBIN if pathlib.Path(_SBIN).exists() else None)
+
+
 class Broker:
     """``url`` is for the site file, ``port`` for a subscriber. ``folder`` takes its config and log."""
 
     def __init__(self, folder: pathlib.Path, clock: Clock) -> None:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
-        found = shutil.which("mosquitto") or (_SBIN if pathlib.Path(_SBIN).exists() else None)
+        found = installed()
         if found is None:
             raise BrokerError("mosquitto: not found; install the package mosquitto")
         for _ in range(TRIES):

@@ -24,7 +24,7 @@ from hal.clock import NS_PER_S, Clock
 from tools.demo import junction
 from tools.demo.broker import Broker
 from tools.demo.judge import CLEAR, Evidence, Seen, TapLine, judge
-from tools.demo.subscriber import Subscriber
+from tools.demo.subscriber import NoSubscriber, Subscriber
 from tools.demo.summary import Summary
 from tools.demo.traffic import REACH_M, Vehicle, make_traffic
 
@@ -35,6 +35,10 @@ DRAIN_S = 10.0
 LOOK_EVERY_S = 0.25
 CURSOR_FILE = "outbox.json"
 _ROWS = 10_000
+NOBODY_URL = "mqtt://127.0.0.1:1"
+"""Where no broker is installed the bridge finds nobody: the junction is guarded all the same."""
+
+AnySubscriber = Subscriber | NoSubscriber
 
 
 class DemoError(RuntimeError):
@@ -57,10 +61,20 @@ Show = Callable[[View], None]
 
 
 class Demo:
-    """One demonstration in ``folder`` (its evidence stays there)."""
+    """One demonstration in ``folder`` (its evidence stays there). ``county``: with a broker and a subscriber."""
 
-    def __init__(self, folder: pathlib.Path, video: pathlib.Path, *, seconds: float, seed: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        video: pathlib.Path,
+        *,
+        seconds: float,
+        seed: int,
+        clock: Clock,
+        county: bool = True,
+    ) -> None:
         self._folder = folder
+        self._county = county
         self._video = video
         self._seconds = seconds
         self._seed = seed
@@ -76,9 +90,12 @@ class Demo:
         with contextlib.ExitStack() as stack:
             road = junction.Road(self._vehicles, self._clock)
             stack.callback(road.close)
-            broker = stack.enter_context(Broker(self._folder, self._clock))
-            subscriber = stack.enter_context(Subscriber(broker.port, self._clock))
-            config, path = self._site(road, broker)
+            url = NOBODY_URL
+            subscriber: AnySubscriber = NoSubscriber()
+            if self._county:
+                broker = stack.enter_context(Broker(self._folder, self._clock))
+                url, subscriber = broker.url, stack.enter_context(Subscriber(broker.port, self._clock))
+            config, path = self._site(road, url)
             road.start()
             log = stack.enter_context((self._folder / "node.log").open("ab"))
             node = stack.enter_context(
@@ -101,13 +118,13 @@ class Demo:
             problems=tuple(look.problems),
         )
 
-    def _site(self, road: junction.Road, broker: Broker) -> tuple[SiteConfig, pathlib.Path]:
+    def _site(self, road: junction.Road, broker_url: str) -> tuple[SiteConfig, pathlib.Path]:
         path = self._folder / "site.yaml"
         text = junction.site_yaml(
             ports=road.ports,
             video=self._video,
             folder=self._folder,
-            broker_url=broker.url,
+            broker_url=broker_url,
             speaker_log=self._speaker_log,
         )
         path.write_text(text, encoding="utf-8")
@@ -123,7 +140,7 @@ class Demo:
             self._clock.sleep_s(min(LOOK_EVERY_S, max(0.0, self._seconds - elapsed_s)))
         return start_ns
 
-    def _drain(self, node: Supervisor, subscriber: Subscriber, look: "_Look") -> list[Row]:
+    def _drain(self, node: Supervisor, subscriber: AnySubscriber, look: "_Look") -> list[Row]:
         """Stops core, which completes the recording and the journal; waits until the subscriber has all of the
         journal, for 10 s at most, and returns it."""
         pid = node.pid("core")
@@ -211,7 +228,7 @@ class Demo:
 class _Look:
     """Polls the node and shows it."""
 
-    def __init__(self, demo: Demo, node: Supervisor, subscriber: Subscriber, show: Show) -> None:
+    def __init__(self, demo: Demo, node: Supervisor, subscriber: AnySubscriber, show: Show) -> None:
         self._demo = demo
         self._node = node
         self._subscriber = subscriber

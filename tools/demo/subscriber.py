@@ -91,6 +91,22 @@ def compare(rows: Iterable[Row], received: Received) -> Comparison:
     )
 
 
+class NoSubscriber:
+    """Stands in where no broker is installed: nothing arrives, so the comparison with the journal fails, as it must."""
+
+    def count(self) -> int:
+        """Nothing."""
+        return 0
+
+    def wait_for(self, keys: set[Key], timeout_s: float) -> bool:
+        """Nothing will come; does not wait."""
+        return not keys
+
+    def compare(self, rows: Iterable[Row]) -> Comparison:
+        """Every row is missing."""
+        return compare(rows, Received())
+
+
 class Subscriber:
     """Connected and subscribed when the constructor returns. Raises SubscriberError."""
 

@@ -65,7 +65,7 @@ def _demo(folder: pathlib.Path, seconds: int, seed: int, *, kept: bool = False) 
     # Imported here: the help of the command line must not load paho and Rich.
     from rich.console import Console
 
-    from tools.demo.broker import BrokerError
+    from tools.demo.broker import BrokerError, installed
     from tools.demo.footage import FootageError, footage
     from tools.demo.node import Demo, DemoError
     from tools.demo.screen import LiveScreen
@@ -76,8 +76,12 @@ def _demo(folder: pathlib.Path, seconds: int, seed: int, *, kept: bool = False) 
     try:
         screen.say(words("footage"))
         video = footage()
+        county = installed() is not None
+        if not county:
+            screen.say(words("no_broker"))
         with screen:
-            summary = Demo(folder, video, seconds=seconds, seed=seed, clock=SYSTEM_CLOCK).run(screen.show)
+            demonstration = Demo(folder, video, seconds=seconds, seed=seed, clock=SYSTEM_CLOCK, county=county)
+            summary = demonstration.run(screen.show)
     except (FootageError, BrokerError, SubscriberError) as error:
         fail(BAD_INPUT, str(error))
     except DemoError as error:

@@ -5,6 +5,10 @@ from collections.abc import Mapping
 WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("支路哨兵 · 演示路口", "Branch Sentinel · demonstration junction"),
     "footage": ("取得支路录像……", "getting the street video …"),
+    "no_broker": (
+        "没有 mosquitto(apt-get install mosquitto):消息无人接收,最后一项会不通过",
+        "no mosquitto (apt-get install mosquitto): nobody takes the messages, and the last check will fail",
+    ),
     "starting": ("启动节点……", "starting the node …"),
     "booting": ("自检中:灯先亮着,10 秒健康后才熄", "self-test: lamps lit until 10 s of health earn dark"),
     "guarding": ("值守中", "guarding"),
