@@ -84,8 +84,8 @@ def said(zh: str, en: str) -> str:
     cls=Verb,
     short_help=said("测量延迟、内存与启动时间", "Measure latency, memory and start-up"),
     help=said(
-        "在本机启动一个完整节点并测量它。完整测量约 14 分钟,--quick 约 3 分钟;测量期间请勿运行其他程序。",
-        "Starts a whole node on this machine and measures it. A full run takes about 14 minutes, --quick about 3; "
+        "在本机启动一个完整节点并测量它。完整测量约 16 分钟,--quick 约 3 分钟;测量期间请勿运行其他程序。",
+        "Starts a whole node on this machine and measures it. A full run takes about 16 minutes, --quick about 3; "
         "leave the machine alone meanwhile.",
     ),
 )
