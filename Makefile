@@ -43,7 +43,7 @@ build: $(READY)  ## 安装并生成语音与中文界面 / installs, renders voi
 $(READY): pyproject.toml tools/install/requirements-dev.txt | system
 	python3 -m venv .venv
 	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r tools/install/requirements-dev.txt
-	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	touch $@
 
 lock:  ## 重新导出依赖 / exports the hashed requirements again (needs uv)
