@@ -1,4 +1,4 @@
-"""The figures of issue "A node that runs": names, bars, and what makes a measured value ``ok``. Pure.
+"""The figures of `sentinel bench`: names, bars, and what makes a measured value ``ok``. Pure.
 
 Invariants: a line has exactly the keys of the contract (``name, value, unit, bar, ok``); ``ok`` is null where there is
 no bar and where fewer samples were taken than the figure asks for (``--quick``), so a short run never claims
