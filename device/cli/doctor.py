@@ -20,6 +20,7 @@ from configs.errors import ConfigError
 from configs.schema import SiteConfig
 from device.cli.common import FAULT, Settings, Verb, emit, node_status, pass_settings
 from device.cli.language import N_, _
+from device.cli.node_words import node_words
 from device.cli.status import faults
 from device.site import check_site, devices, driver_options
 from hal.clock import SYSTEM_CLOCK, ClockQuality
@@ -97,8 +98,10 @@ def _node(subject: Subject) -> Iterator[Finding]:
         return
     found = faults(subject.status)
     for line in found:
-        yield Finding(name, "ERROR", line, _("see: sentinel status"))
-    if not found:
+        yield Finding(name, "ERROR", node_words(line), _("see: sentinel status"))
+    if subject.status.get("booting"):
+        yield Finding(name, "WARN", _("starting up"), _("ask again in a minute"))
+    elif not found:
         yield Finding(name, "OK", _("running, no part in fault"))
 
 

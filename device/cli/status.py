@@ -7,6 +7,7 @@ import click
 
 from device.cli.common import FAULT, Verb, call_node, emit
 from device.cli.language import N_, _
+from device.cli.node_words import node_words
 
 _WORDS: Mapping[str, str] = {
     "clear": N_("clear"),
@@ -65,20 +66,27 @@ def faults(status: Mapping[str, Any]) -> list[str]:
     """What is in fault, a line each; empty when all is well."""
     found = []
     for name, face in _rows(status, "faces"):
-        if face.get("health") == "fault":
-            found.append(f"{name}: {'; '.join(face.get('reasons') or []) or word('fault')}")
+        # A node that is starting shows fault on purpose; that is nothing to mend.
+        if face.get("health") == "fault" and not status.get("booting"):
+            found += [_named(name, reason) for reason in face.get("reasons") or ["fault"]]
     for name, sensor in _rows(status, "sensors"):
         if sensor.get("state") != "ok":
-            found.append(f"{name}: {sensor.get('problem') or word(sensor.get('state'))}")
+            found.append(_named(name, sensor.get("problem") or sensor.get("state")))
     for section in ("lamps", "speakers"):
-        found += [f"{name}: {row['problem']}" for name, row in _rows(status, section) if row.get("problem")]
+        found += [_named(name, row["problem"]) for name, row in _rows(status, section) if row.get("problem")]
     for name, part in _rows(status, "parts"):
         if part.get("state") in ("ERROR", "STALE"):
-            found.append(f"{name}: {part.get('problem') or part.get('state')}")
+            found.append(_named(name, part.get("problem") or part.get("state")))
     if (status.get("journal") or {}).get("problem"):
         found.append(f"journal: {status['journal']['problem']}")
     # A device is both a device and a part: say it once.
     return list(dict.fromkeys(found))
+
+
+def _named(name: str, problem: Any) -> str:
+    """``name: problem``, unless the problem already begins with it."""
+    text = str(problem)
+    return text if text.startswith(f"{name}: ") else f"{name}: {text}"
 
 
 def word(value: Any) -> str:
@@ -101,10 +109,11 @@ def page(status: Mapping[str, Any], found: list[str]) -> Any:
         _tracks(status),
         _devices(status),
         _parts(status),
-        Text(_("All is well."), style="green")
-        if not found
-        else Text("\n".join([_("In fault:"), *(f"  {line}" for line in found)]), style="bold red"),
     ]
+    if found:
+        parts.append(Text("\n".join([_("In fault:"), *(f"  {node_words(line)}" for line in found)]), style="bold red"))
+    elif not status.get("booting"):
+        parts.append(Text(_("All is well."), style="green"))
     return Group(*[part for part in parts if part is not None])
 
 
@@ -140,13 +149,13 @@ def _plain(value: Any) -> Any:
     # Texts of devices may hold brackets, which Rich would take for markup.
     from rich.text import Text
 
-    return Text("" if value is None else str(value))
+    return Text("" if value is None else node_words(str(value)))
 
 
 def _faces(status: Mapping[str, Any]) -> Any:
     table = _table(_("Faces"), _("face"), _("level"), _("health"), _("shows"), _("cause"), _("reasons"))
     for name, face in _rows(status, "faces"):
-        reasons = "; ".join(str(reason) for reason in face.get("reasons") or [])
+        reasons = "; ".join(node_words(str(reason)) for reason in face.get("reasons") or [])
         table.add_row(
             name,
             _styled(face.get("level")),

@@ -1,0 +1,50 @@
+"""The node's own sentences in the technician's language: the node writes English (logs, journal, JSON).
+
+
+Invariant: a sentence that is not in the table is shown as the node wrote it, never dropped.
+"""
+
+import re
+
+from device.cli.language import N_, _
+
+_TABLE: tuple[tuple[str, str], ...] = (
+    (r"self-test", N_("self-test")),
+    (r"boot", N_("starting up")),
+    (r"recovering", N_("recovering")),
+    (
+        r"no sensor is fitted for what this face must watch",
+        N_("no sensor is fitted for what this face must watch"),
+    ),
+    (r"(?P<who>\S+): not heard yet", N_("{who}: not heard yet")),
+    (r"(?P<who>\S+): silent for (?P<n>\d+) s", N_("{who}: silent for {n} s")),
+    (r"(?P<who>\S+): no sensor in the site file watches it", N_("{who}: no sensor in the site file watches it")),
+    (
+        r"(?P<who>\S+): one target at (?P<n>\d+) m is the only cause for (?P<s>\d+) s",
+        N_("{who}: one target at {n} m is the only cause for {s} s"),
+    ),
+    (r"lamps in the safe pattern: (?P<inner>.+)", N_("lamps in the safe pattern: {inner}")),
+    (
+        r"guard does not answer on guard\.sock: the external flasher must be flashing",
+        N_("guard does not answer: the external flasher must be flashing"),
+    ),
+    (r"guard does not answer", N_("guard does not answer")),
+    (r"not connected or not ready", N_("not connected or not ready")),
+    (
+        r"the wall clock cannot be trusted: voice quiet, lamp at full brightness",
+        N_("the wall clock cannot be trusted: voice quiet, lamp at full brightness"),
+    ),
+    (r"(?P<who>[\w ]+): (?P<inner>.+)", "{who}: {inner}"),
+)
+
+
+def node_words(text: str) -> str:
+    """A sentence of the node in the language in use."""
+    for pattern, message in _TABLE:
+        found = re.fullmatch(pattern, text)
+        if found is not None:
+            words = found.groupdict()
+            if "inner" in words:
+                words["inner"] = node_words(words["inner"])
+            return (_(message) if message != "{who}: {inner}" else message).format(**words)
+    return text
