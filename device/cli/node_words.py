@@ -1,4 +1,4 @@
-"""The node's own sentences in the technician's language: the node writes English (logs, journal, JSON).
+"""The node's own sentences in the technician's language; the node itself writes English (logs, journal, JSON).
 
 
 Invariant: a sentence that is not in the table is shown as the node wrote it, never dropped.
