@@ -14,6 +14,7 @@ import click
 from configs.errors import ConfigError
 from device.cli.common import BAD_INPUT, OK, Verb, emit, fail, fail_config, node_status, problem_lines, settings
 from device.cli.language import _
+from device.cli.node_words import node_words
 from device.site import check_site
 from device.supervisor import Supervisor
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
@@ -99,7 +100,7 @@ class _Report:
             now = (shown["health"], tuple(shown["reasons"]))
             if guarding and self._health.get(face, ("ok", ()))[0] != now[0]:
                 text = _("Face {face}: {health}").format(face=face, health=_(shown["health"]))
-                click.echo(text + (" · " + "; ".join(now[1]) if now[1] else ""), err=True)
+                click.echo(text + (" · " + "; ".join(map(node_words, now[1])) if now[1] else ""), err=True)
             self._health[face] = now
 
     def _name_parts(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
@@ -107,5 +108,5 @@ class _Report:
             state = str(now["state"])
             if state != self._parts.get(part, "OK"):
                 text = _("Part {part}: {state}").format(part=part, state=_(state))
-                click.echo(text + (f" · {now['problem']}" if now["problem"] else ""), err=True)
+                click.echo(text + (f" · {node_words(now['problem'])}" if now["problem"] else ""), err=True)
             self._parts[part] = state
