@@ -113,18 +113,20 @@ class SensorBoard:
 
 
 def watches(config: SiteConfig, not_fitted: frozenset[str] = frozenset()) -> dict[str, _Watch]:
-    """What each face needs. Sensors in ``not_fitted`` count as not there: an approach that had only those is not
-    watched (a recording of one radar is judged by that radar); an approach without any entry in the site file is
-    watched by nobody, which is a fault."""
+    """What each face needs. Sensors in ``not_fitted`` count as not there (a recording of one radar is judged by that
+    radar). An approach without a sensor is not watched: `config check` and the status warn of it (``unwatched``), and
+    a face that has nothing to watch is in fault."""
     fitted: dict[str, set[str]] = {name: set() for name in config.approaches}
-    absent: dict[str, set[str]] = {name: set() for name in config.approaches}
     standing: dict[str, set[str]] = {name: set() for name in config.approaches}
     for name, radar in config.radars.items():
-        (absent if name in not_fitted else fitted)[radar.approach].add(name)
+        if name not in not_fitted:
+            fitted[radar.approach].add(name)
     for name, camera in config.cameras.items():
+        if name in not_fitted:
+            continue
         for approach, zones in camera.zones.items():
-            (absent if name in not_fitted else fitted)[approach].add(name)
-            if zones.wait is not None and name not in not_fitted:
+            fitted[approach].add(name)
+            if zones.wait is not None:
                 standing[approach].add(name)
     found = {}
     for face, approach_config in config.approaches.items():
@@ -135,10 +137,17 @@ def watches(config: SiteConfig, not_fitted: frozenset[str] = frozenset()) -> dic
             needed = list(approach_config.conflicts)
             presence = [face]
         found[face] = _Watch(
-            moving={name: frozenset(fitted[name]) for name in needed if fitted[name] or not absent[name]},
+            moving={name: frozenset(fitted[name]) for name in needed if fitted[name]},
             presence={name: frozenset(standing[name]) for name in presence},
         )
     return found
+
+
+def unwatched(config: SiteConfig) -> list[str]:
+    """Main approaches that no sensor of the site file watches: nobody is warned of who comes there."""
+    seen = {radar.approach for radar in config.radars.values()}
+    seen |= {approach for camera in config.cameras.values() for approach in camera.zones}
+    return [name for name, approach in config.approaches.items() if approach.road is Road.MAIN and name not in seen]
 
 
 class FaceHealthKeeper:
@@ -183,10 +192,8 @@ class FaceHealthKeeper:
         losses: list[str] = []
         if not self._watch.moving:
             faults.append("no sensor is fitted for what this face must watch")
-        for approach, sensors in self._watch.moving.items():
-            if not sensors:
-                faults.append(f"{approach}: no sensor in the site file watches it")
-            elif not sensors & healthy:
+        for sensors in self._watch.moving.values():
+            if not sensors & healthy:
                 faults.extend(board.why(name, now_ns) for name in sorted(sensors))
             else:
                 losses.extend(board.why(name, now_ns) for name in sorted(sensors - healthy))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from device.events import Event, EventKind
-from device.health import SensorState
+from device.health import SensorState, unwatched
 from device.pipeline import cause_body
 from hal.clock import NS_PER_S, ClockQuality
 from hal.interfaces import Shows
@@ -78,6 +78,8 @@ def part_states(core: "Core", now_ns: int) -> dict[str, dict[str, Any]]:
         parts[name] = _part("ERROR" if problem else "OK", problem)
     problem = core.journal.problem()
     parts["journal"] = _part("ERROR" if problem else "OK", problem)
+    for approach in unwatched(core.config):
+        parts[approach] = _part("WARN", f"{approach}: no sensor in the site file watches it")
     if not core.day.clock_trusted:
         parts["clock"] = _part("WARN", "the wall clock cannot be trusted: voice quiet, lamp at full brightness")
     return parts

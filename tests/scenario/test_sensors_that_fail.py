@@ -3,7 +3,7 @@
 import pytest
 
 from configs.schema import RoadUser
-from device.health import Health
+from device.health import Health, unwatched
 from device.observation import CameraObservation, SensorProblem
 from hal.clock import NS_PER_S
 from hal.interfaces import RadarFrame, RadarTarget, Shows
@@ -70,12 +70,23 @@ def test_boot_with_a_dead_radar_never_leaves_its_flash() -> None:
     assert {moment[BRANCH].shows for moment in moments} == {Shows.FAULT}
 
 
-def test_an_approach_that_no_sensor_watches_is_a_fault() -> None:
+def test_an_approach_that_no_sensor_watches_is_named_and_the_others_are_guarded() -> None:
     raw = site().model_dump(mode="json", exclude_none=True)
     del raw["radars"]["r_west"]
-    moments = Drive(config=type(site()).model_validate(raw)).run(1)
-    assert moments[-1][BRANCH].shows is Shows.FAULT
-    assert "main_west: no sensor" in moments[-1][BRANCH].reasons[0]
+    config = type(site()).model_validate(raw)
+    moments = Drive(Vehicle(50, 20.0), config=config).run(20)
+    assert moments[0][BRANCH].shows is Shows.CLEAR
+    assert moments[-1][BRANCH].level == "caution"
+    assert unwatched(config) == [WEST] and unwatched(site()) == []
+
+
+def test_a_face_that_has_nothing_to_watch_is_in_fault() -> None:
+    raw = site().model_dump(mode="json", exclude_none=True)
+    raw["radars"], raw["cameras"] = {}, {}
+    config = type(site()).model_validate(raw)
+    moments = Drive(config=config).run(1)
+    assert {moments[-1][face].shows for face in (BRANCH, EAST, WEST)} == {Shows.FAULT}
+    assert "no sensor is fitted" in moments[-1][BRANCH].reasons[0]
 
 
 def test_late_repeated_and_future_frames_are_skipped_and_counted() -> None:
