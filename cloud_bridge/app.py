@@ -31,7 +31,7 @@ from cloud_bridge.topics import (
 )
 from configs.schema import SiteConfig
 from device.ipc import EXIT_RESTART
-from device.journal import JOURNAL_FILE, JournalError, JournalReader
+from device.journal_reader import JOURNAL_FILE, JournalError, JournalReader
 from device.site import section_hashes
 from hal.clock import NS_PER_MS, NS_PER_S, Clock, boot_id, iso_utc
 

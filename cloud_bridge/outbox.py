@@ -19,7 +19,7 @@ import pathlib
 from typing import Final
 
 from configs.files import write_atomically
-from device.journal import JournalReader, Row
+from device.journal_reader import JournalReader, Row
 from hal.clock import NS_PER_S, Clock
 
 log = logging.getLogger(__name__)

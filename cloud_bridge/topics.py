@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from device.journal import Row
+from device.journal_reader import Row
 
 ROOT = "sentinel/v1"
 

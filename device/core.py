@@ -24,7 +24,8 @@ from device.control import ControlError, ControlServer
 from device.day import DayState, day_state
 from device.decision import first_shown
 from device.events import Event, EventKind
-from device.journal import JOURNAL_FILE, JournalWriter
+from device.journal import JournalWriter
+from device.journal_reader import JOURNAL_FILE
 from device.latency import Latency
 from device.observation import Observation, SensorProblem, camera_observation
 from device.pipeline import Output, Pipeline

@@ -8,7 +8,8 @@ import pytest
 
 from cloud_bridge.topics import encode, event_envelope
 from device.events import Event, EventKind
-from device.journal import JournalReader, JournalWriter
+from device.journal import JournalWriter
+from device.journal_reader import JournalReader
 from hal.clock import SYSTEM_CLOCK
 
 EVENT = Event(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from device.events import EventKind
-from device.journal import QUARANTINE_KEEP, JournalReader, JournalWriter
+from device.journal import QUARANTINE_KEEP, JournalWriter
+from device.journal_reader import JournalReader
 from hal.clock import SYSTEM_CLOCK
 from tests.support.journals import alert, event, numbers, rows_of, wait_for
 

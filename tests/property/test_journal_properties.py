@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.events import EventKind
-from device.journal import SHED_ORDER, JournalWriter, _Ring
+from device.journal import JournalWriter
+from device.journal_store import SHED_ORDER, Ring
 from hal.clock import SYSTEM_CLOCK
 from tests.support.journals import FlakyDisk, event, numbers, wait_for
 
@@ -28,7 +29,7 @@ def test_every_kind_of_event_has_its_place_in_the_order_of_shedding() -> None:
 def test_the_ring_keeps_the_most_important_and_the_newest_of_them(
     kinds: list[EventKind], capacity: int, take: int
 ) -> None:
-    ring = _Ring(capacity)
+    ring = Ring(capacity)
     for n, kind in enumerate(kinds):
         ring.push(event(kind, n))
         if n == take:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_bridge.outbox import Item, Lane, Outbox
-from device.journal import JournalReader, JournalWriter
+from device.journal import JournalWriter
+from device.journal_reader import JournalReader
 from hal.clock import NS_PER_S, SYSTEM_CLOCK, VirtualClock
 from tests.support.journals import alert
 

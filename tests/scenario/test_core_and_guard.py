@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from device.control import ControlError, call
-from device.journal import JOURNAL_FILE, JournalReader
+from device.journal_reader import JOURNAL_FILE, JournalReader
 from device.replay import play, read
 from device.site import check_site, write_compiled
 from tests.support.node import Node, Road, twins

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from device.events import Event, EventKind
-from device.journal import JournalReader, Row
+from device.journal_reader import JournalReader, Row
 
 MS = 1_000_000
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cloud_bridge import topics
 from cloud_bridge.mqtt import Backoff, address_of
 from cloud_bridge.topics import Envelope, Leaf, NodeTopics
-from device.journal import Row
+from device.journal_reader import Row
 
 ROW = Row("s", 7, "boot", 1234, "2026-11-22T00:00:00.000Z", "rtc", "alert", "branch_south", {"level": "alert"})
 

@@ -1,6 +1,6 @@
 """The demo without a broker: guarded all the same, and not passed off as complete."""
 
-from device.journal import Row
+from device.journal_reader import Row
 from tools.demo.subscriber import NoSubscriber
 
 ROW = Row(

@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from device.journal import Row
+from device.journal_reader import Row
 from tools.demo.judge import Arrival, Stretch, Verdict
 from tools.demo.node import View
 from tools.demo.screen import draw, line

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from device.events import Event, EventKind
-from device.journal import JournalError, JournalReader, JournalWriter
+from device.journal import JournalWriter
+from device.journal_reader import JournalError, JournalReader
 from hal.clock import NS_PER_S, SYSTEM_CLOCK, ClockQuality, VirtualClock, boot_id
 from tests.support.journals import alert, event, numbers, rows_of, slow_connect
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from cloud_bridge.outbox import MAX_RANGES, Item, Lane, Outbox
-from device.journal import JournalError, JournalReader, JournalWriter
+from device.journal import JournalWriter
+from device.journal_reader import JournalError, JournalReader
 from hal.clock import NS_PER_S, SYSTEM_CLOCK, VirtualClock
 from tests.support.journals import alert
 

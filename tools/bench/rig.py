@@ -20,7 +20,8 @@ from typing import Any
 
 from device.control import ControlError, call
 from device.events import Event, EventKind
-from device.journal import JOURNAL_FILE, JournalWriter
+from device.journal import JournalWriter
+from device.journal_reader import JOURNAL_FILE
 from device.site import check_site
 from device.supervisor import Supervisor
 from hal.clock import NS_PER_S, SYSTEM_CLOCK

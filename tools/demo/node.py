@@ -15,7 +15,7 @@ from typing import Any
 
 from configs.schema import RoadUser, SiteConfig
 from device.control import ControlError, NotRunningError, call
-from device.journal import JOURNAL_FILE, JournalError, JournalReader, Row
+from device.journal_reader import JOURNAL_FILE, JournalError, JournalReader, Row
 from device.observation import camera_observation
 from device.recording import camera_topic
 from device.site import check_site

@@ -13,7 +13,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device.journal import Row
+from device.journal_reader import Row
 from hal.clock import NS_PER_S, Clock
 
 TOPICS = ("sentinel/v1/+/+/event", "sentinel/v1/+/+/backlog")
