@@ -129,6 +129,8 @@ class FaceDecider:
         level: Level = "alert" if alert else "caution" if caution else "clear"
         if not caution:
             self._last_cause = self._last_conflict = None
+            # An echo that flickers keeps the lamp lit by its hold: only a dark face begins the count anew.
+            self._sole_since = None
         if not alert:
             self._last_conflict = None
         shown = shows(level, health.health)
@@ -187,7 +189,6 @@ class FaceDecider:
     def _remember(self, now_ns: int, raw: _Raw) -> None:
         if raw.cause is None:
             self._cause_id = None
-            self._sole_since = None
             return
         self._cause_id = raw.cause.id
         self._last_cause = raw.cause
@@ -197,8 +198,14 @@ class FaceDecider:
         if raw.conflict is not None:
             self._last_conflict = raw.conflict
             self._alert_seen_ns = max(self._alert_seen_ns or 0, seen_ns)
-        if raw.count > 1 or self._sole_since is None or not _same_target(self._sole_since[0], raw.cause):
-            self._sole_since = (raw.cause, now_ns) if raw.count == 1 else None
+        if raw.count > 1:
+            self._sole_since = None
+        elif self._sole_since is not None and _same_target(self._sole_since[0], raw.cause):
+            # Where it was last seen, not where it is predicted to have gone meanwhile.
+            seen = self._sole_since[0] if raw.cause.state is TrackState.COASTING else raw.cause
+            self._sole_since = (seen, self._sole_since[1])
+        else:
+            self._sole_since = (raw.cause, now_ns)
 
 
 def usable(tracks: Iterable[Track]) -> dict[str, list[Track]]:
@@ -232,7 +239,8 @@ def _overlap(own: Track, needed_s: float, other: Track) -> bool:
 
 
 def _same_target(before: Track, now: Track) -> bool:
-    """One track, or one range cell: a standing echo that is lost and found again is still one target."""
+    """One track, or one range cell: a standing echo that is lost and found where it was is still one target, the next
+    vehicle of a column appears where the last one did not vanish."""
     if before.id == now.id:
         return True
     if before.sensor != now.sensor or before.distance_m is None or now.distance_m is None:

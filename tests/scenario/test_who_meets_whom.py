@@ -46,23 +46,27 @@ def test_a_branch_user_within_five_seconds_occupies_the_branch() -> None:
 
 def test_a_standing_echo_that_is_lost_and_found_again_is_still_one_target() -> None:
     class Echo(Vehicle):
-        """At 40 m ± 1 m, gone for three seconds out of every twelve: a new track each time, still the only cause."""
+        """At 40 m ± 1 m, gone for two seconds out of every six: a new track each time, in the same range cell."""
 
         def distance_m(self, t_s: float) -> float:
             return 40.0 + (t_s * 10 % 3 - 1)
 
         def target(self, t_s: float):  # type: ignore[no-untyped-def]
-            return super().target(t_s) if t_s % 2 < 1.9 else None
+            return super().target(t_s) if t_s % 6 < 4 else None
 
     moments = Drive(Echo(20, 0.0), config=site(stuck_cause_s=30)).run(40)
+    assert len({t.id for moment in moments for t in moment.output.tracks}) > 3
     assert moments[-1][BRANCH].shows is Shows.FAULT
     assert "only cause" in moments[-1][BRANCH].reasons[0]
 
 
-def test_a_busy_road_is_not_a_stuck_target() -> None:
-    platoon = [Vehicle(50, 12.0 + 3.0 * n) for n in range(20)]
-    moments = Drive(*platoon, config=site(stuck_cause_s=30)).run(60)
+@pytest.mark.parametrize("every_s", [3.0, 6.0, 9.0])
+def test_a_column_of_vehicles_is_not_a_stuck_target(every_s: float) -> None:
+    """At nine seconds each comes alone, in sight before the hold of the last one has ended."""
+    column = [Vehicle(50, 12.0 + every_s * n) for n in range(round(60 / every_s))]
+    moments = Drive(*column, config=site(stuck_cause_s=30)).run(60)
     assert all(moment[BRANCH].shows is not Shows.FAULT for moment in moments)
+    assert moments[-1][BRANCH].level == "caution"
 
 
 def test_a_car_that_leaves_does_not_take_over_the_one_that_comes() -> None:

@@ -107,6 +107,39 @@ def test_one_that_turns_back_is_approaching_again() -> None:
     assert not track.receding
 
 
+def test_a_walker_where_a_car_was_expected_is_another_road_user() -> None:
+    radar = Radar()
+    radar.see(at(50, 17))
+    (car,) = radar.see(at(48, 17))
+    tracks = radar.see(at(47, 1.4))
+    assert len(tracks) == 2
+    assert next(t for t in tracks if t.id == car.id).state is TrackState.COASTING
+
+
+def test_braking_hard_is_still_the_same_car() -> None:
+    radar = Radar()
+    distance_m, speed_mps, seen = 60.0, 17.0, set()
+    for _ in range(18):
+        for track in radar.see(at(round(distance_m), speed_mps)):
+            seen.add(track.id)
+        distance_m -= speed_mps / 10
+        speed_mps = max(1.0, speed_mps - 0.8)
+    assert len(seen) == 1
+
+
+def test_two_who_pass_each_other_in_one_range_cell_keep_their_names() -> None:
+    radar = Radar()
+    for step in range(12):
+        comes, leaves = at(60 - step, 10), at(48 + step, -10, Flag.RECEDING)
+        tracks = radar.see(comes, leaves)
+        if step == 4:
+            before = {t.id: t.receding for t in tracks}
+    assert {t.id: t.receding for t in tracks} == before
+    assert sorted(before.values()) == [False, True]
+    assert all((t.distance_m or 0) > 55 for t in tracks if t.receding)
+    assert all((t.distance_m or 0) < 53 for t in tracks if not t.receding)
+
+
 def test_a_radar_that_measures_speed_alone_has_tracks_without_distance() -> None:
     radar = Radar()
     radar.see(at(None))
