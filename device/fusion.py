@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from configs.schema import RoadUser
 from device.observation import CameraObservation, Zone
-from device.tracks import STANDING, Track, TrackState
+from device.tracks import Track, TrackState
 from hal.clock import NS_PER_S
 
 CONFIRM_HITS = 2
@@ -97,11 +97,6 @@ class CameraTracker:
         if zone is Zone.WAIT:
             return TrackState.PARKED if now_ns - place.since_ns >= self._parked_after_ns else TrackState.WAITING
         return TrackState.CONFIRMED if place.hits[-1] else TrackState.COASTING
-
-
-def standing(tracks: Iterable[Track]) -> list[Track]:
-    """Those who stand at the line."""
-    return [track for track in tracks if track.state in STANDING]
 
 
 def classes_present(tracks: Iterable[Track]) -> set[RoadUser]:

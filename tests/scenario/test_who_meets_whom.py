@@ -1,6 +1,7 @@
 """Alert is for two road users who can meet: arrival windows, parked users, echoes, two vehicles in one range cell."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -67,6 +68,16 @@ def test_a_column_of_vehicles_is_not_a_stuck_target(every_s: float) -> None:
     moments = Drive(*column, config=site(stuck_cause_s=30)).run(60)
     assert all(moment[BRANCH].shows is not Shows.FAULT for moment in moments)
     assert moments[-1][BRANCH].level == "caution"
+
+
+def test_the_causing_track_stays_the_same_while_it_is_a_cause() -> None:
+    """So that a line of the replay is a change of the road: a faster car behind does not take the cause over."""
+    slow, fast = Vehicle(30, 21.0), Vehicle(100, 20.0, radar="r_west")
+    moments = Drive(slow, fast).run(22)
+    causes = [moment[BRANCH].cause for moment in moments]
+    ids = [cause.id for cause in causes if cause is not None]
+    changes = [after for before, after in pairwise(ids) if before != after]
+    assert changes == [], "first the slow one, to its arrival and through its hold"
 
 
 def test_a_car_that_leaves_does_not_take_over_the_one_that_comes() -> None:
