@@ -284,9 +284,7 @@ class Core:
     def _reload(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Takes run_dir/site.json. Policy between two steps; a changed device starts anew where it is owned."""
         config, sections = args["config"], args["sections"]
-        changed = sorted(
-            name for name in set(sections) | set(self.sections) if sections.get(name) != self.sections.get(name)
-        )
+        changed = [name for name in sections if sections[name] != self.sections[name]]
         restarts = sorted({who for name in changed for who in RESTARTS.get(name, ())})
         self.config, self.sections, self.config_sha256 = config, sections, args["sha256"]
         if "core" in restarts:

@@ -18,6 +18,7 @@ from configs.schema import Radar
 from device import ipc, realtime
 from device.observation import SensorProblem
 from device.sensors import radar_options
+from device.site import LEASE_CAP_MS
 from hal import registry
 from hal.clock import NS_PER_S, Clock
 from hal.errors import DeviceLostError, HalError
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 0.2
 REOPEN_S = 2.0
-LEASE_MS = 150
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,7 +74,6 @@ class RadarThread(threading.Thread):
         self._clock = clock
         self._stopping = threading.Event()
         self._sensor: RadarSensor | None = None
-        self.opens = 0
 
     def run(self) -> None:
         realtime.ask(realtime.CORE_PRIORITY)
@@ -110,7 +109,6 @@ class RadarThread(threading.Thread):
     def _open(self) -> RadarSensor:
         driver = registry.driver("radar", self._radar.driver)
         sensor: RadarSensor = driver.open(self._radar_name, radar_options(self._radar), self._clock)
-        self.opens += 1
         return sensor
 
     def _read(self, sensor: RadarSensor) -> None:
@@ -212,7 +210,7 @@ class GuardLink:
         self._sequence += 1
         message = {
             "seq": self._sequence,
-            "lease_ms": LEASE_MS,
+            "lease_ms": LEASE_CAP_MS,
             "brightness_pct": brightness_pct,
             "lamps": {
                 lamp: {"shows": shows.value, "caused_by_ns": caused_by_ns}

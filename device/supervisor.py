@@ -6,11 +6,9 @@ supervisor dies, its children die with it.
 """
 
 import contextlib
-import ctypes
 import dataclasses
 import logging
 import pathlib
-import signal
 import subprocess
 import sys
 
@@ -19,10 +17,10 @@ from configs.schema import SiteConfig
 from device import ipc
 from device.site import write_compiled
 from hal.clock import NS_PER_S, Clock
+from hal.parent import die_with_parent
 
 log = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG = 1
 STOP_S = 5.0
 PAUSE_FIRST_S = 0.2
 PAUSE_MAX_S = 10.0
@@ -140,7 +138,7 @@ class Supervisor:
 
     def _start(self, child: Child, now_ns: int) -> None:
         child.process = subprocess.Popen(
-            child.command, stdin=subprocess.DEVNULL, stderr=self._stderr, preexec_fn=_die_with_parent
+            child.command, stdin=subprocess.DEVNULL, stderr=self._stderr, preexec_fn=die_with_parent
         )
         child.started_ns = now_ns
         child.starts += 1
@@ -155,10 +153,6 @@ class Supervisor:
         log.warning("event=process_ended part=%s code=%d again_in_s=%.1f", child.name, code, child.pause_s)
         child.start_again_ns = now_ns + round(child.pause_s * NS_PER_S)
         child.pause_s = min(PAUSE_MAX_S, child.pause_s * 2)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

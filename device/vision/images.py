@@ -19,6 +19,7 @@ import threading
 import cv2
 from mcap.writer import CompressionType, Writer
 
+from device.recording import METADATA
 from hal.clock import NS_PER_S, Clock, iso_utc
 from hal.interfaces import CameraFrame
 
@@ -37,8 +38,6 @@ _SCHEMA = {
     },
 }
 CHUNK_BYTES = 256 * 1024
-METADATA = "sentinel"
-"""Name of the metadata record that carries the anchor, as in core's recording."""
 QUEUE_PICTURES = 4
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ source, hands its newest picture over by ``hal.camera.mailbox``, and says on its
 """
 
 import array
-import ctypes
 import gc
 import json
 import os
@@ -23,10 +22,10 @@ import numpy as np
 
 from hal.camera.mailbox import MailboxWriter
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
+from hal.parent import die_with_parent
 
 MAX_REQUEST_BYTES = 16 * 1024
 _FDS = 4
-_PR_SET_PDEATHSIG = 1
 _FALLBACK_FPS = 25.0
 """Pace of a file that does not tell its own rate."""
 _MOST_DROPPED = 4
@@ -62,19 +61,13 @@ def serve(talk: socket.socket) -> None:
             talk.close()
             for _pid, handle in children.values():
                 os.close(handle)
-            _live_and_die_with(nursery)
+            die_with_parent(nursery)
             _child(request, fds)
         for fd in fds:
             os.close(fd)
         handle = os.pidfd_open(pid)
         children[request["start"]] = (pid, handle)
         poll.register(handle, select.POLLIN)
-
-
-def _live_and_die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _child(request: Mapping[str, Any], fds: "list[int] | array.array[int]") -> None:

@@ -3,20 +3,18 @@
 Invariants: it listens on 127.0.0.1 only and keeps nothing; it dies with the process that started it.
 """
 
-import ctypes
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 
 from hal.clock import NS_PER_S, Clock
+from hal.parent import die_with_parent
 
 READY_S = 10.0
 TRIES = 3
 """Between choosing a free port and listening on it another program may take it."""
 
-_PR_SET_PDEATHSIG = 1
 _SBIN = "/usr/sbin/mosquitto"
 
 
@@ -82,7 +80,7 @@ def _start(program: str, port: int, folder: pathlib.Path) -> subprocess.Popen[by
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
 
@@ -102,7 +100,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
