@@ -6,6 +6,7 @@ moment, never a judgement; a problem report is also an observation, so that heal
 
 import dataclasses
 import enum
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,12 +41,26 @@ class ZoneCount:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SeenUser:
+    """One road user with a place on the road, by the camera's ground-plane calibration. ``distance_m`` runs along the
+    approach to the conflict point, ``lateral_m`` is positive to the left seen by a driver who comes in."""
+
+    approach: str
+    zone: Zone
+    user: RoadUser
+    distance_m: float
+    lateral_m: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CameraObservation:
-    """Who is in which zone on one picture; an empty tuple is a healthy camera that sees nobody."""
+    """Who is where on one picture; two empty tuples are a healthy camera that sees nobody. Each road user appears
+    once: in ``users`` where its approach is calibrated, else in ``occupancy``."""
 
     camera: str
     captured_ns: int
     occupancy: tuple[ZoneCount, ...]
+    users: tuple[SeenUser, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +76,8 @@ Observation = RadarFrame | CameraObservation | SensorProblem
 
 
 def camera_observation(message: Mapping[str, Any]) -> CameraObservation:
-    """A camera observation from its JSON form ``{"camera", "captured_ns", "zones": {approach: {zone: {class: n}}}}``.
+    """A camera observation from its JSON form ``{"camera", "captured_ns", "zones": {approach: {zone: {class: n}}},
+    "users": [{"approach", "zone", "class", "distance_m", "lateral_m"}, …]}`` (``users`` only from a calibrated camera).
 
     Classes are the detector's words. Raises KeyError, TypeError or ValueError on a message of another form.
     """
@@ -72,4 +88,23 @@ def camera_observation(message: Mapping[str, Any]) -> CameraObservation:
         for word, count in classes.items()
         if word in DETECTOR_CLASSES and count > 0
     ]
-    return CameraObservation(str(message["camera"]), int(message["captured_ns"]), tuple(counts))
+    users = [
+        SeenUser(
+            str(seen["approach"]),
+            Zone(seen["zone"]),
+            DETECTOR_CLASSES[seen["class"]],
+            _finite_m(seen["distance_m"]),
+            _finite_m(seen["lateral_m"]),
+        )
+        for seen in message.get("users", ())
+        if seen["class"] in DETECTOR_CLASSES
+    ]
+    return CameraObservation(str(message["camera"]), int(message["captured_ns"]), tuple(counts), tuple(users))
+
+
+def _finite_m(value: Any) -> float:
+    """A length from a message. Raises ValueError on NaN and infinity, which JSON lets through."""
+    length_m = float(value)
+    if not math.isfinite(length_m):
+        raise ValueError(f"length {value!r} m: allowed: a finite number")
+    return length_m

@@ -1,0 +1,1 @@
+"""Judges the warning on simulated traffic: ``make evaluate``."""
