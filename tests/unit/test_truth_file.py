@@ -21,8 +21,8 @@ SCENE = Scene(
             False,
             12.0,
             (
-                Sample(0.1, "main_east", 140.25, 0.5, 13.89, False),
-                Sample(9.0, "main_east", 5.0, -3.0, 13.89, True),
+                Sample(0.1, "main_east", 140.25, 0.5, 13.89, 140.25, 1.6, False),
+                Sample(9.0, "main_east", 5.0, -3.0, 13.89, 5.0, -1.6, True),
             ),
         ),
     ),

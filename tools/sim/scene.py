@@ -51,13 +51,16 @@ CLASS_OF: dict[Kind, RoadUser] = {
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sample:
     """One road user at one moment. ``lateral_m`` is the offset from the approach's centre line, positive to the left
-    seen by a driver who comes in; ``outbound`` means it drives away from the junction on this approach's road."""
+    seen by a driver who comes in; ``outbound`` means it drives away from the junction on this approach's road.
+    ``x_m`` and ``y_m`` are the middle of its front, east and north of the junction's centre."""
 
     t_s: float
     approach: str
     distance_m: float
     lateral_m: float
     speed_mps: float
+    x_m: float
+    y_m: float
     outbound: bool
 
 
@@ -182,6 +185,8 @@ def _user_line(user: User) -> dict[str, Any]:
             round(sample.distance_m, 2),
             round(sample.lateral_m, 2),
             round(sample.speed_mps, 2),
+            round(sample.x_m, 2),
+            round(sample.y_m, 2),
             int(sample.outbound),
         ]
         for sample in user.samples
@@ -207,8 +212,8 @@ def _user(line: dict[str, Any]) -> User:
         reckless=line["reckless"],
         leaves_before_m=line["leaves_before_m"],
         samples=tuple(
-            Sample(t_s, approach, distance_m, lateral_m, speed_mps, bool(outbound))
-            for t_s, approach, distance_m, lateral_m, speed_mps, outbound in line["samples"]
+            Sample(t_s, approach, distance_m, lateral_m, speed_mps, x_m, y_m, bool(outbound))
+            for t_s, approach, distance_m, lateral_m, speed_mps, x_m, y_m, outbound in line["samples"]
         ),
     )
 
