@@ -1,26 +1,34 @@
 """Writes what came in as one MCAP file (DESIGN.md §5): bytes as read, camera observations, the configuration.
 
-Invariants: no image is written here, ever; the caller never waits (a full queue drops and counts); ``log_time`` is
-the wall clock at open plus monotonic time since, so a clock step during a recording cannot reorder it; small
-uncompressed chunks, so that a power cut costs seconds, not the file.
+``RecordingFile`` writes; ``Recording`` is one with a queue and a thread, for a caller that must not wait.
+
+Invariants: no image is written here, ever; the caller of ``Recording`` never waits (a full queue drops and counts);
+``log_time`` is the wall clock at the anchor plus monotonic time since, so a clock step during a recording cannot
+reorder it; small chunks, so that a power cut costs seconds, not the file; the same calls give the same bytes.
 """
 
 import base64
+import contextlib
 import json
 import logging
+import os
 import pathlib
 import queue
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from hal.clock import NS_PER_S, Clock
 
 log = logging.getLogger(__name__)
 
+FORMAT = 2
+"""What this program writes: 1 (which said nothing of its format) had no ``format`` and no notes in its metadata."""
+
 CHUNK_BYTES = 16 * 1024
 QUEUE_ITEMS = 4096
 METADATA = "sentinel"
-"""Name of the metadata record that carries the anchor."""
+"""Name of the metadata record that carries the format, the anchor and the notes."""
 
 
 def radar_topic(radar: str) -> str:
@@ -40,47 +48,140 @@ class RecordingError(Exception):
     """A recording could not be opened or written; the message names the file and the reason."""
 
 
-class Recording:
-    """One open recording with a writer thread of its own. Raises RecordingError when the file cannot be made."""
+class RecordingFile:
+    """One recording, written by the caller's own hand: no thread, no clock.
 
-    def __init__(self, path: pathlib.Path, config: dict[str, Any], clock: Clock, *, max_s: float | None = None) -> None:
+    ``anchor_wall_ns`` and ``anchor_mono_ns`` are one moment on both clocks; every ``*_ns`` after is monotonic and may
+    lie before it. ``notes`` go into the metadata beside the anchor. ``compress`` makes the file smaller, at the price of
+    more of it lost when it is cut off. Every method raises RecordingError when the file cannot be
+    made or written.
+    """
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        config_values: Mapping[str, Any],
+        *,
+        anchor_wall_ns: int,
+        anchor_mono_ns: int,
+        clock_quality: str,
+        notes: Mapping[str, str] | None = None,
+        compress: bool = False,
+        config_at_ns: int | None = None,
+    ) -> None:
         # Imported here: its compressors cost 9 MB, and core records seldom.
         from mcap.writer import CompressionType, Writer
 
         self.path = path
-        self._clock = clock
-        self._anchor_mono_ns = clock.monotonic_ns()
-        self._anchor_wall_ns = clock.wall_ns()
-        self._max_ns = None if max_s is None else round(max_s * NS_PER_S)
-        self._queue: queue.Queue[tuple[str, int, int, bytes] | None] = queue.Queue()
+        self._anchor_wall_ns = anchor_wall_ns
+        self._anchor_mono_ns = anchor_mono_ns
         self._channels: dict[str, int] = {}
         self._sequence: dict[str, int] = {}
-        self.dropped = 0
-        self.problem: str | None = None
         try:
             self._file = path.open("xb")
         except OSError as error:
             raise RecordingError(
                 f"{path}: {error.strerror}; give a new file in a folder that can be written"
             ) from error
-        self._writer: Any = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.NONE)
-        self._writer.start(profile="", library="branch-sentinel")
-        self._writer.add_metadata(
-            METADATA,
-            {
-                "anchor_wall_ns": str(self._anchor_wall_ns),
-                "anchor_mono_ns": str(self._anchor_mono_ns),
-                "clock_quality": clock.quality().value,
-            },
+        try:
+            self._writer: Any = Writer(
+                self._file,
+                chunk_size=CHUNK_BYTES,
+                compression=CompressionType.ZSTD if compress else CompressionType.NONE,
+            )
+            self._writer.start(profile="", library="branch-sentinel")
+            self._writer.add_metadata(
+                METADATA,
+                {
+                    "format": str(FORMAT),
+                    "anchor_wall_ns": str(anchor_wall_ns),
+                    "anchor_mono_ns": str(anchor_mono_ns),
+                    "clock_quality": clock_quality,
+                    **(notes or {}),
+                },
+            )
+            self._schema = self._writer.register_schema("sentinel.Json", "jsonschema", b'{"type":"object"}')
+        except OSError as error:
+            raise self._failed(error) from error
+        self.put(CONFIG_TOPIC, config_values, anchor_mono_ns if config_at_ns is None else config_at_ns)
+
+    def put_radar(self, radar: str, data: bytes, captured_ns: int, wall_ns: int | None = None) -> None:
+        """Bytes as read from a radar."""
+        self.put(radar_topic(radar), radar_message(data), captured_ns, wall_ns)
+
+    def put_camera(self, camera: str, message: Mapping[str, Any], received_ns: int, wall_ns: int | None = None) -> None:
+        """A camera observation as it reached core."""
+        self.put(camera_topic(camera), message, received_ns, wall_ns)
+
+    def put(self, topic: str, message: Mapping[str, Any], at_ns: int, wall_ns: int | None = None) -> None:
+        """One message at monotonic ``at_ns``; ``wall_ns`` is what the wall clock said, by the anchor unless told."""
+        self.write(topic, encoded(message), at_ns, wall_ns)
+
+    def write(self, topic: str, data: bytes, at_ns: int, wall_ns: int | None = None) -> None:
+        """The same for a message that is JSON already."""
+        log_ns = self._anchor_wall_ns + at_ns - self._anchor_mono_ns
+        try:
+            channel = self._channels.get(topic)
+            if channel is None:
+                channel = self._channels[topic] = self._writer.register_channel(topic, "json", self._schema)
+            sequence = self._sequence[topic] = self._sequence.get(topic, 0) + 1
+            self._writer.add_message(
+                channel_id=channel,
+                log_time=log_ns,
+                publish_time=log_ns if wall_ns is None else wall_ns,
+                data=data,
+                sequence=sequence,
+            )
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Writes the index and puts the whole file on the disk."""
+        try:
+            self._writer.finish()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._failed(error) from error
+        finally:
+            self._drop()
+
+    def abandon(self) -> None:
+        """Closes without an index, as a power cut would leave it."""
+        self._drop()
+
+    def _drop(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written is told by whoever wrote it
+            self._file.close()
+
+    def _failed(self, error: OSError) -> RecordingError:
+        return RecordingError(f"{self.path}: {error.strerror or error}")
+
+
+class Recording:
+    """One open recording with a writer thread of its own. Raises RecordingError when the file cannot be made."""
+
+    def __init__(self, path: pathlib.Path, config: dict[str, Any], clock: Clock, *, max_s: float | None = None) -> None:
+        self.path = path
+        self._clock = clock
+        self._anchor_mono_ns = clock.monotonic_ns()
+        self._max_ns = None if max_s is None else round(max_s * NS_PER_S)
+        self._queue: queue.Queue[tuple[str, int, int, bytes] | None] = queue.Queue()
+        self.dropped = 0
+        self.problem: str | None = None
+        self._file = RecordingFile(
+            path,
+            config,
+            anchor_wall_ns=clock.wall_ns(),
+            anchor_mono_ns=self._anchor_mono_ns,
+            clock_quality=clock.quality().value,
         )
-        self._schema = self._writer.register_schema("sentinel.Json", "jsonschema", b'{"type":"object"}')
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
-        self.put(CONFIG_TOPIC, config, self._anchor_mono_ns)
 
     def put_radar(self, radar: str, data: bytes, captured_ns: int) -> None:
         """Bytes as read from a radar."""
-        self.put(radar_topic(radar), {"data": base64.b64encode(data).decode("ascii")}, captured_ns)
+        self.put(radar_topic(radar), radar_message(data), captured_ns)
 
     def put_camera(self, camera: str, message: dict[str, Any], received_ns: int) -> None:
         """A camera observation as it reached core."""
@@ -88,11 +189,10 @@ class Recording:
 
     def put(self, topic: str, message: dict[str, Any], at_ns: int) -> None:
         """One message at monotonic ``at_ns``; never waits."""
-        data = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
         if self._queue.qsize() >= QUEUE_ITEMS:
             self.dropped += 1
             return
-        self._queue.put((topic, at_ns, self._clock.wall_ns(), data))
+        self._queue.put((topic, at_ns, self._clock.wall_ns(), encoded(message)))
 
     def over(self, now_ns: int) -> bool:
         """Whether the asked length is reached or writing failed."""
@@ -110,22 +210,19 @@ class Recording:
     def _run(self) -> None:
         try:
             while (item := self._queue.get()) is not None:
-                self._write(*item)
-            self._writer.finish()
+                topic, at_ns, wall_ns, data = item
+                self._file.write(topic, data, at_ns, wall_ns)
             self._file.close()
         except Exception as error:  # noqa: BLE001 - the thread's top: a full disk ends the recording, not the node
-            self.problem = f"{self.path}: {error}"
+            self.problem = str(error)
             log.error("event=recording_failed path=%s error=%s", self.path, error)
 
-    def _write(self, topic: str, at_ns: int, wall_ns: int, data: bytes) -> None:
-        channel = self._channels.get(topic)
-        if channel is None:
-            channel = self._channels[topic] = self._writer.register_channel(topic, "json", self._schema)
-        self._sequence[topic] = self._sequence.get(topic, 0) + 1
-        self._writer.add_message(
-            channel_id=channel,
-            log_time=self._anchor_wall_ns + at_ns - self._anchor_mono_ns,
-            publish_time=wall_ns,
-            data=data,
-            sequence=self._sequence[topic],
-        )
+
+def radar_message(data: bytes) -> dict[str, str]:
+    """Bytes of a radar as the contract writes them."""
+    return {"data": base64.b64encode(data).decode("ascii")}
+
+
+def encoded(message: Mapping[str, Any]) -> bytes:
+    """A message as its JSON."""
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()

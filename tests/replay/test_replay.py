@@ -134,7 +134,7 @@ def test_a_disk_that_is_full_ends_the_recording_and_says_so(tmp_path: pathlib.Pa
     clock = VirtualClock(start_ns=NS_PER_S)
     recording = Recording(link, {}, clock)
     # The file becomes a device that refuses every write, as a full card does.
-    os.dup2(os.open(full, os.O_WRONLY), recording._file.fileno())
+    os.dup2(os.open(full, os.O_WRONLY), recording._file._file.fileno())
     for _ in range(2000):
         recording.put_radar("r_east", bytes(200), clock.monotonic_ns())
     recording.close()
