@@ -14,6 +14,7 @@ class EventKind(enum.StrEnum):
     """Kinds of event, and the importance a full disk sheds by: alerts last."""
 
     ALERT = "alert"  # a face entered or left alert
+    NEAR_MISS = "near_miss"  # two road users came too close; the node measured it
     CAUTION = "caution"  # a face entered or left caution
     HEALTH = "health"  # a face changed between ok, degraded and fault
     PART = "part"  # a device or process changed between working and not

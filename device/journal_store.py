@@ -24,6 +24,7 @@ SHED_ORDER: Final = (
     EventKind.HEALTH,
     EventKind.NODE,
     EventKind.CONFIG,
+    EventKind.NEAR_MISS,
     EventKind.ALERT,
 )
 """What is given up first when there is no room: what was said, then what flaps, alerts last."""
