@@ -1,0 +1,151 @@
+"""Where the sensors of a fitting stand and which way they look, from the scene's roads and the site file. Pure.
+
+Every approach has a pole on the right-hand verge beside its line. A radar hangs there, ``to_conflict_m`` up the road,
+aimed at the lane 50 m out. A camera looks up its approach from across the junction, because the stop line lies below
+the picture of one that hangs at the line itself. Invariant: places depend on the roads, never on noise.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from configs.schema import SiteConfig
+from tools.sim.scene import ApproachTruth, Kind, Sample, Scene
+
+RADAR_HEIGHT_M = 2.5
+"""Above parked cars, below the cab of a lorry; a hand-held ladder reaches it."""
+
+RADAR_HALF_ANGLE_DEG = 20.0
+"""Vendor's figure for the LD2451 (±20°); the OPS243's beam is 20° wide (-3 dB), taken as ±10°."""
+
+OPS243_HALF_ANGLE_DEG = 10.0
+
+AIM_M = 50.0
+"""The radar is aimed at the lane this far out: half the reach of an LD2451."""
+
+CAMERA_HEIGHT_M = 5.0
+CAMERA_BACK_M = 12.0
+"""The camera's pole stands across the main road: the stop line is then 12 m off and inside the picture."""
+
+CAMERA_HALF_ANGLE_DEG = 30.0
+"""A 4 mm lens on a common sensor sees about 60 degrees across."""
+
+CAMERA_REACH_M = 60.0
+"""Where a car is about 12 px high in the detector's input: below that the detector misses most (its model card)."""
+
+LANE_M = 3.5
+"""A lane of a county road at 60 km/h (JTG D20-2017); places the verge from the middle of the outermost lane."""
+
+VERGE_M = 2.0
+"""From the lane's edge to the pole."""
+
+NEAR_M = 30.0
+"""Samples nearer than this place the line; on a curve those farther out would not."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mount:
+    """A sensor's place: east and north of the junction's centre, the unit vector it looks along, half its field of
+    view, and how far it sees a car."""
+
+    x_m: float
+    y_m: float
+    height_m: float
+    look_x: float
+    look_y: float
+    half_angle_deg: float
+    reach_m: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """Where an approach meets the junction. ``x_m, y_m`` is the conflict point on the centre line; ``out`` points up
+    the road; ``left`` is left for one who comes in; ``right_edge_m`` the lateral place of the inbound lanes' edge;
+    ``aim_x_m, aim_y_m`` a point of the inbound lanes 50 m out."""
+
+    x_m: float
+    y_m: float
+    out_x: float
+    out_y: float
+    left_x: float
+    left_y: float
+    right_edge_m: float
+    aim_x_m: float
+    aim_y_m: float
+
+    def at(self, distance_m: float, lateral_m: float) -> tuple[float, float]:
+        """The place ``distance_m`` up a straight road."""
+        return (
+            self.x_m + distance_m * self.out_x + lateral_m * self.left_x,
+            self.y_m + distance_m * self.out_y + lateral_m * self.left_y,
+        )
+
+
+def lines(scene: Scene) -> dict[str, Line]:
+    """The line of every approach, from what has driven there; without that, from its bearing alone."""
+    near: dict[str, list[Sample]] = {name: [] for name in scene.approaches}
+    far: dict[str, list[Sample]] = {name: [] for name in scene.approaches}
+    for user in scene.users:
+        if user.kind is Kind.WALKER:
+            continue
+        for sample in user.samples:
+            if not sample.outbound:
+                if sample.distance_m <= NEAR_M:
+                    near[sample.approach].append(sample)
+                elif AIM_M - 5 <= sample.distance_m <= AIM_M + 5:
+                    far[sample.approach].append(sample)
+    return {name: _line(approach, near[name], far[name]) for name, approach in scene.approaches.items()}
+
+
+def _line(approach: ApproachTruth, near: list[Sample], far: list[Sample]) -> Line:
+    bearing = math.radians(approach.bearing_deg)
+    out_x, out_y = math.sin(bearing), math.cos(bearing)
+    left_x, left_y = out_y, -out_x
+    # Fallback for a road nobody drove: the line lies one lane's length from the centre.
+    x_m = _median((s.x_m - s.distance_m * out_x - s.lateral_m * left_x for s in near), out_x * 2 * LANE_M)
+    y_m = _median((s.y_m - s.distance_m * out_y - s.lateral_m * left_y for s in near), out_y * 2 * LANE_M)
+    lanes_m = [s.lateral_m for s in near]
+    right_edge_m = (float(np.quantile(lanes_m, 0.05)) if lanes_m else (1 - approach.lanes) * LANE_M / 2) - LANE_M / 2
+    line = Line(x_m, y_m, out_x, out_y, left_x, left_y, round(2 * right_edge_m) / 2, 0.0, 0.0)
+    lane_m = right_edge_m + approach.lanes * LANE_M / 2
+    straight = line.at(AIM_M, lane_m)
+    return dataclasses.replace(
+        line,
+        aim_x_m=_median((s.x_m for s in far), straight[0]),
+        aim_y_m=_median((s.y_m for s in far), straight[1]),
+    )
+
+
+def _median(values: Iterable[float], default: float) -> float:
+    found = list(values)
+    return float(np.median(found)) if found else default
+
+
+def radar_mounts(site: SiteConfig, lines_of: dict[str, Line]) -> dict[str, Mount]:
+    """The place of every radar of a site."""
+    found = {}
+    for name, radar in site.radars.items():
+        line = lines_of[radar.approach]
+        x_m, y_m = line.at(radar.to_conflict_m, line.right_edge_m - VERGE_M)
+        half_deg = OPS243_HALF_ANGLE_DEG if radar.driver == "ops243" else RADAR_HALF_ANGLE_DEG
+        found[name] = _looking(x_m, y_m, RADAR_HEIGHT_M, line, half_deg, radar.reach_m)
+    return found
+
+
+def camera_mounts(site: SiteConfig, lines_of: dict[str, Line]) -> dict[tuple[str, str], Mount]:
+    """The place of every camera of a site, by (camera, approach)."""
+    found = {}
+    for name, camera in site.cameras.items():
+        for approach in camera.zones:
+            line = lines_of[approach]
+            x_m, y_m = line.at(-CAMERA_BACK_M, line.right_edge_m - VERGE_M)
+            found[name, approach] = _looking(x_m, y_m, CAMERA_HEIGHT_M, line, CAMERA_HALF_ANGLE_DEG, CAMERA_REACH_M)
+    return found
+
+
+def _looking(x_m: float, y_m: float, height_m: float, line: Line, half_angle_deg: float, reach_m: float) -> Mount:
+    dx, dy = line.aim_x_m - x_m, line.aim_y_m - y_m
+    length_m = math.hypot(dx, dy)
+    return Mount(x_m, y_m, height_m, dx / length_m, dy / length_m, half_angle_deg, reach_m)
