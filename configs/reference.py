@@ -6,7 +6,7 @@ Drivers' options come in as rows (hal.options.describe), because configs does no
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -103,9 +103,9 @@ def _models(path: str, field: FieldInfo) -> Iterable[tuple[str, type[BaseModel],
     setting = describe.of_field(field)
     words = Text(field.description or "", _english(field))
     kind, below = setting.kind, path
-    while get_origin(kind) in (dict, list):
-        below += ".<id>" if get_origin(kind) is dict else "[n]"
-        kind = get_args(kind)[-1]
+    while get_origin(kind) in (dict, list, Annotated):
+        below += {dict: ".<id>", list: "[n]"}.get(get_origin(kind), "")
+        kind = get_args(kind)[0 if get_origin(kind) is Annotated else -1]
     if describe.is_model(kind):
         yield below, kind, words
         for name, inner in kind.model_fields.items():

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from configs.errors import Problem, RuleError, Text, both
+from configs.ground import problems as ground_problems
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -118,8 +119,56 @@ class Zones(Strict):
         return self
 
 
+class GroundPoint(Strict):
+    """A point that was found in the picture and measured on the road."""
+
+    image: Point = setting("图像里的位置(0..1 坐标,左上角为原点)", "place in the picture, 0..1, origin top left")
+    distance_m: float = setting(
+        "沿来向到冲突点的距离(米)", "distance along the approach to the conflict point", ge=-20, le=200
+    )
+    lateral_m: float = setting(
+        "离来向中线的横向距离(米),驶向路口的驾驶人的左边为正",
+        "distance across the road, positive to the left seen by a driver who comes in",
+        ge=-30,
+        le=30,
+    )
+
+
+Ground = Annotated[list[GroundPoint], Field(min_length=4, max_length=16)]
+"""Four points determine a plane; five or more show how well they fit."""
+
+
 class Camera(Device):
     zones: dict[Id, Zones] = setting("每个来向的区域", "zones of each approach", min_length=1)
+    ground: dict[Id, Ground] = setting(
+        "路面标定:每个来向四个以上已知点;有了它,摄像机给出距离",
+        "ground-plane calibration: four or more known points of each approach, by which the camera tells distances",
+        default_factory=dict,
+    )
+
+    @model_validator(mode="after")
+    def _ground_planes(self) -> Self:
+        problems = []
+        for approach, points in self.ground.items():
+            if approach not in self.zones:
+                problems.append(
+                    Problem(
+                        "rule",
+                        path=f"ground.{approach}",
+                        value=approach,
+                        allowed=both(" | ".join(self.zones)),
+                        params={
+                            "detail": Text(
+                                "标定的来向在这个摄像机的 zones 里没有区域",
+                                "a calibrated approach needs a zone under this camera's zones",
+                            )
+                        },
+                    )
+                )
+            problems += ground_problems(points, f"ground.{approach}")
+        if problems:
+            raise RuleError(problems)
+        return self
 
 
 class Lamp(Device):

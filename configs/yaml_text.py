@@ -17,7 +17,7 @@ MAX_BYTES = 256 * 1024
 """A junction's file is about 3 KiB; a parser must not be fed megabytes by mistake."""
 
 MAX_DEPTH = 12
-"""The deepest legal path (a point of a zone) has 6 levels."""
+"""The deepest legal path (a calibration point's place in the picture) has 7 levels."""
 
 # YAML 1.2.2, section 10.3.2 (core schema).
 _NULL = re.compile(r"null|Null|NULL|~|")

@@ -11,6 +11,7 @@ a JSON object is dropped, never raised.
                                   "ignored": messages that were no lease}, on a change and every second
     vision.sock (core listens)
         vision -> core  {"kind": "observation", "camera", "captured_ns", "zones": {approach: {zone: {class: n}}},
+                         "users": [{"approach", "zone", "class", "distance_m", "lateral_m"}, ...] if calibrated,
                          "boxes": [[class, score, x0, y0, x1, y1], ...]}
                         {"kind": "camera", "camera", "problem": text | null, "fps"}, on a change and every second
                         {"kind": "vision", "ready", "problem": text | null, "inference_p99_ms"}, likewise

@@ -8,12 +8,13 @@ with them gpiozero or OpenCV, are loaded only inside ``check_site``.
 
 import dataclasses
 import hashlib
+import importlib
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configs import loader
+from configs import edit, loader
 from configs.describe import option_allowed
 from configs.errors import ConfigError, Problem, Text, both
 from configs.files import write_atomically
@@ -76,10 +77,20 @@ def check_text(text: str, file: str) -> tuple[SiteConfig, list[Problem]]:
 def check_source(source: loader.Source) -> tuple[SiteConfig, list[Problem]]:
     """The same for parsed values."""
     config = loader.validate(source)
-    problems = _Drivers(source).check(config)
+    problems = _Drivers(source).check(config) + _bad_ground(config, source)
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: problem.line or 0))
     return config, _warnings(config, source)
+
+
+def _bad_ground(config: SiteConfig, source: loader.Source) -> list[Problem]:
+    """Calibrations whose points do not agree. By name, as drivers are: core imports this module and never numpy."""
+    if not any(camera.ground for camera in config.cameras.values()):
+        return []
+    _held, refused = importlib.import_module("device.calibration").calibrations(config)
+    return [
+        dataclasses.replace(found, file=source.file, line=source.line(edit.split_path(found.path))) for found in refused
+    ]
 
 
 class _Drivers:

@@ -14,7 +14,7 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from device import ipc
@@ -22,6 +22,7 @@ from hal.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
     from configs.schema import SiteConfig
+    from device.ground_plane import GroundPlane
     from device.vision.images import ImageRecorder
     from device.vision.slot import CameraSlot
     from hal.interfaces import Camera
@@ -100,12 +101,28 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
 
 
 def _slot(camera_id: str, site: "SiteConfig", clock: Clock) -> "CameraSlot":
+    from configs.errors import ConfigError
     from device.vision.slot import CameraSlot
     from device.zones import areas_of
 
     entry = site.cameras[camera_id]
     opener = functools.partial(_open, camera_id, entry.driver, entry.options(), clock)
-    return CameraSlot(camera_id, areas_of(entry.zones), clock, max_fps=site.detector.max_fps, opener=opener)
+    planes: Mapping[str, GroundPlane] = {}
+    try:
+        if entry.ground:
+            from device import calibration
+
+            planes = calibration.planes(camera_id, site)
+    except ConfigError as error:  # a file that nobody checked: the camera is a fault, it does not count in silence
+        opener = functools.partial(_refuse, str(error))
+    areas, max_fps = areas_of(entry.zones), site.detector.max_fps
+    return CameraSlot(camera_id, areas, clock, max_fps=max_fps, planes=planes, opener=opener)
+
+
+def _refuse(reason: str) -> "Camera":
+    from hal.errors import DeviceOpenError
+
+    raise DeviceOpenError(reason)
 
 
 def _open(camera_id: str, driver: str, options: dict[str, object], clock: Clock) -> "Camera":

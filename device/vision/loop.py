@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from device.vision.slot import CameraSlot
-from device.zones import occupancy
+from device.zones import road_users
 from hal.clock import NS_PER_MS, NS_PER_S, Clock
 from hal.interfaces import CameraFrame
 from models.detector import Detection, Detector
@@ -151,8 +151,10 @@ class VisionLoop:
 
 
 def observation(slot: CameraSlot, frame: CameraFrame, detections: Sequence[Detection]) -> dict[str, Any]:
-    """The message to core for one picture: occupancy by approach, zone and class; boxes in pixels of the picture."""
+    """The message to core for one picture: occupancy by approach, zone and class, places on the road where the approach
+    is calibrated (``users``; without calibration the key is absent); boxes in pixels of the picture."""
     height, width = frame.image.shape[:2]
+    zones, users = road_users(detections, slot.areas, slot.planes, width, height)
     counts: dict[str, int] = {}
     for found in detections:
         counts[found.cls] = counts.get(found.cls, 0) + 1
@@ -162,7 +164,8 @@ def observation(slot: CameraSlot, frame: CameraFrame, detections: Sequence[Detec
         "captured_ns": frame.captured_ns,
         "sequence": frame.sequence,
         "size": [width, height],
-        "zones": occupancy(detections, slot.areas, width, height),
+        "zones": zones,
+        **({"users": [user.as_json() for user in users]} if slot.planes else {}),
         "counts": counts,
         "boxes": [
             [found.cls, round(found.score, 3), *(round(edge, 1) for edge in (found.x0, found.y0, found.x1, found.y1))]

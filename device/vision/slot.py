@@ -7,8 +7,9 @@ that does not open is tried again every ``RETRY_S``; one that says it is gone fo
 import collections
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from device.ground_plane import GroundPlane
 from device.vision.picture_health import PictureHealth, describe
 from device.zones import ZoneArea
 from hal.clock import NS_PER_S, Clock
@@ -36,11 +37,13 @@ class CameraSlot:
         clock: Clock,
         *,
         max_fps: float,
+        planes: Mapping[str, GroundPlane] | None = None,
         camera: Camera | None = None,
         opener: Callable[[], Camera] | None = None,
     ) -> None:
         self.id = camera_id
         self.areas = areas
+        self.planes = planes or {}
         self.tried = camera is not None
         self.size: tuple[int, int] | None = None
         self._clock = clock
