@@ -1,0 +1,50 @@
+"""``python -m tools.sim``: builds scenes of a simulated junction. Exit 0, or 2 when the input or SUMO is missing."""
+
+import pathlib
+
+import click
+
+from tools.sim.demand import LEVELS
+from tools.sim.layouts import LAYOUTS
+from tools.sim.scene import write_scene
+from tools.sim.simulate import simulate
+from tools.sim.sumo import SumoError
+
+BAD_INPUT = 2
+
+
+class CannotRun(click.ClickException):
+    """What is asked for cannot be done here; the message says why and what to do."""
+
+    exit_code = BAD_INPUT
+
+
+@click.group()
+def main() -> None:
+    """Simulated junctions: what truly happened, and what sensors saw of it."""
+
+
+@main.command()
+@click.option("--layout", required=True, type=click.Choice(sorted(LAYOUTS)), help="Which junction.")
+@click.option(
+    "--demand", default="normal", show_default=True, type=click.Choice(list(LEVELS)), help="How much traffic."
+)
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@click.option("--seconds", default=1800.0, show_default=True, type=click.FloatRange(1.0, 86_400.0))
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=pathlib.Path), help="Folder to write to."
+)
+def scene(layout: str, demand: str, seed: int, seconds: float, out: pathlib.Path) -> None:
+    """Simulates a junction and writes its truth file."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        made = simulate(LAYOUTS[layout], LEVELS[demand], seed, seconds)
+    except (OSError, SumoError) as error:
+        raise CannotRun(str(error)) from error
+    path = out / f"{layout}-{demand}-{seed}.truth.jsonl"
+    write_scene(made, path)
+    click.echo(f"{path}: {len(made.users)} road users, {len(made.encounters)} encounters")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Who comes to the junction, when, and how they drive: all of it drawn from one seed, before SUMO starts.
+
+Every road user has a vehicle type of its own in SUMO, so that nothing of its nature is left to SUMO's dice. Walkers are
+slow, narrow vehicles on the right edge of the road: the villages of these junctions have no pavements, and SUMO's own
+judge of conflicts sees vehicles only. Invariant: the same layout, level, seed and length give the same users, and the
+kinds come in shuffled decks, so that any long enough stretch of an approach holds every kind.
+"""
+
+import dataclasses
+import random
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from tools.sim.layouts import Layout
+from tools.sim.network import edges
+from tools.sim.scene import Kind
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Level:
+    """How much traffic. Flows are road users an hour on each approach; ``reckless`` is the share of branch users who do
+    not care for priority; ``parked`` stand at the roadside from the first second."""
+
+    main_per_h: float
+    branch_per_h: float
+    reckless: float
+    parked: int
+
+
+LEVELS: Mapping[str, Level] = MappingProxyType(
+    {
+        "quiet": Level(main_per_h=60, branch_per_h=20, reckless=0.05, parked=1),
+        "normal": Level(main_per_h=220, branch_per_h=80, reckless=0.08, parked=2),
+        "busy": Level(main_per_h=400, branch_per_h=130, reckless=0.08, parked=3),
+        "conflicts": Level(main_per_h=330, branch_per_h=200, reckless=1.0, parked=1),
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Build:
+    """What a kind of road user is and can do. ``pace`` is a factor on the speed limit (mean, deviation), ``top_mps``
+    the range of its own top speed; ``vehicle_class`` is SUMO's."""
+
+    vehicle_class: str
+    lengths_m: tuple[float, float]
+    widths_m: tuple[float, float]
+    accel_mps2: float
+    decel_mps2: float
+    gap_m: float
+    pace: tuple[float, float]
+    top_mps: tuple[float, float]
+    main_cards: int
+    branch_cards: int
+
+
+BUILDS: Mapping[Kind, Build] = MappingProxyType(
+    {
+        Kind.CAR: Build("passenger", (3.8, 5.0), (1.65, 1.95), 2.6, 4.5, 2.0, (0.97, 0.12), (45, 55), 20, 13),
+        Kind.TRUCK: Build("truck", (6.0, 12.0), (2.2, 2.55), 1.1, 3.8, 2.5, (0.88, 0.08), (25, 30), 4, 3),
+        Kind.BUS: Build("bus", (7.0, 12.0), (2.3, 2.55), 1.2, 3.8, 2.5, (0.88, 0.06), (24, 28), 1, 1),
+        Kind.TRACTOR: Build("truck", (4.0, 8.5), (1.7, 2.2), 0.8, 3.0, 2.0, (1.0, 0.0), (4.0, 7.0), 1, 3),
+        Kind.E_BIKE: Build("moped", (1.6, 1.9), (0.65, 0.75), 1.8, 4.0, 0.8, (1.0, 0.0), (4.5, 9.0), 5, 8),
+        Kind.TRICYCLE: Build("moped", (2.4, 3.2), (1.0, 1.3), 1.2, 3.5, 1.0, (1.0, 0.0), (4.0, 8.0), 2, 4),
+        Kind.WALKER: Build("bicycle", (0.4, 0.5), (0.5, 0.6), 1.0, 2.0, 0.3, (1.0, 0.0), (0.9, 1.7), 1, 2),
+    }
+)
+"""Sizes and tempers. Accelerations are SUMO's defaults for the class, lowered for loaded farm vehicles; e-bikes run
+over their legal 25 km/h as they do on the road. ``cards``: how many of them a deck holds on each kind of road."""
+
+KEEPS_RIGHT = frozenset({Kind.E_BIKE, Kind.TRICYCLE, Kind.WALKER})
+
+PLATOON_SHARE, PLATOON_GAP_S = 0.35, (1.4, 2.6)
+"""Bunched arrivals (Cowan's M3 with a third of the users close behind another)."""
+SPEEDER_SHARE, SPEEDER_PACE = 0.05, (1.2, 1.5)
+SLOW_SHARE, SLOW_PACE = 0.02, (0.25, 0.45)
+YARD_SHARE, EMERGES_SHARE, U_TURN_SHARE = 0.06, 0.02, 0.02
+TURN_SHARE = 0.15
+"""Main-road users who turn into a branch."""
+BUS_STOPS_SHARE, BUS_STOP_S, BUS_STOP_M = 0.5, (10.0, 30.0), 20.0
+"""Half of the buses stand in their lane, ``BUS_STOP_M`` before the yard's entrance."""
+IGNORE_FOE = (0.3, 0.5)
+"""jmIgnoreFoeProb: without such drivers SUMO has almost no conflicts, its drivers see everything."""
+IGNORE_FOE_MPS = 50.0
+"""jmIgnoreFoeSpeed: faster vehicles are heeded after all; 180 km/h means that none is."""
+PARKED_M = (25.0, 160.0)
+PARKED_OVERHANG_M = (-0.6, 0.5)
+"""How far a parked body reaches into the lane: below 0 it stands off the road."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rider:
+    """One road user before it sets out. ``route`` are SUMO's edges; ``stop_m`` and ``stop_s`` a stop in its lane on the
+    first edge, that far before the edge's end; ``parks_m`` stands at the roadside that far before it, ``overhang_m``
+    into the lane."""
+
+    id: str
+    kind: Kind
+    approach: str
+    length_m: float
+    width_m: float
+    pace: float
+    top_mps: float
+    ignores: float
+    departs_s: float
+    route: tuple[str, ...]
+    stop_m: float | None = None
+    stop_s: float = 0.0
+    parks_m: float | None = None
+    overhang_m: float = 0.0
+
+    @property
+    def reckless(self) -> bool:
+        """Whether it takes priority that it has not."""
+        return self.ignores > 0.0
+
+
+def draw(layout: Layout, level: Level, seed: int, seconds: float) -> list[Rider]:
+    """Every road user that sets out within ``seconds``, in order of departure."""
+    riders: list[Rider] = []
+    for approach, road in layout.roads.items():
+        # Each approach has its own dice: one approach's traffic does not shift another's.
+        dice = random.Random(f"{layout.name}/{approach}/{seed}")
+        deck = _deck(dice, road.main)
+        per_h = level.main_per_h if road.main else level.branch_per_h
+        for number, departs_s in enumerate(_arrivals(dice, per_h, seconds)):
+            riders.append(_rider(dice, layout, approach, next(deck), f"{approach}.{number}", departs_s, level))
+    dice = random.Random(f"{layout.name}/parked/{seed}")
+    riders += [_parked(dice, layout, number, seconds) for number in range(level.parked)]
+    return sorted(riders, key=lambda rider: (rider.departs_s, rider.id))
+
+
+def _deck(dice: random.Random, main: bool) -> Iterator[Kind]:
+    cards = [kind for kind, build in BUILDS.items() for _ in range(build.main_cards if main else build.branch_cards)]
+    while True:
+        dice.shuffle(cards)
+        yield from cards
+
+
+def _arrivals(dice: random.Random, per_h: float, seconds: float) -> Iterator[float]:
+    """Bunches: some follow closely, the rest at exponential distances that keep the flow."""
+    mean_s, close_s = 3600.0 / per_h, sum(PLATOON_GAP_S) / 2.0
+    free_s = (mean_s - PLATOON_SHARE * close_s) / (1.0 - PLATOON_SHARE)
+    now_s = dice.uniform(0.0, mean_s)
+    while now_s < seconds:
+        yield round(now_s, 1)
+        close = dice.random() < PLATOON_SHARE
+        now_s += dice.uniform(*PLATOON_GAP_S) if close else dice.expovariate(1.0 / free_s)
+
+
+def _rider(
+    dice: random.Random, layout: Layout, approach: str, kind: Kind, name: str, departs_s: float, level: Level
+) -> Rider:
+    build = BUILDS[kind]
+    pace = min(max(dice.gauss(*build.pace), 0.6), 1.35)
+    if kind in (Kind.CAR, Kind.TRUCK) and dice.random() < SPEEDER_SHARE:
+        pace = dice.uniform(*SPEEDER_PACE)
+    elif dice.random() < SLOW_SHARE:
+        pace = dice.uniform(*SLOW_PACE)
+    stop_m = None
+    if kind is Kind.BUS and layout.roads[approach].main and dice.random() < BUS_STOPS_SHARE:
+        stop_m = BUS_STOP_M
+    reckless = not layout.roads[approach].main and dice.random() < level.reckless
+    return Rider(
+        id=name,
+        kind=kind,
+        approach=approach,
+        length_m=round(dice.uniform(*build.lengths_m), 2),
+        width_m=round(dice.uniform(*build.widths_m), 2),
+        pace=round(pace, 3),
+        top_mps=round(dice.uniform(*build.top_mps), 2),
+        ignores=round(dice.uniform(*IGNORE_FOE), 2) if reckless else 0.0,
+        departs_s=departs_s,
+        route=_route(dice, layout, approach, stop_m is not None),
+        stop_m=stop_m,
+        stop_s=round(dice.uniform(*BUS_STOP_S), 1),
+    )
+
+
+def _route(dice: random.Random, layout: Layout, approach: str, through: bool) -> tuple[str, ...]:
+    (far_in, near_in), (near_out, far_out), into_yard, out_of_yard = edges(approach)
+    what = dice.random()
+    if what < YARD_SHARE and not through:
+        return far_in, into_yard
+    if what < YARD_SHARE + U_TURN_SHARE and not through:
+        # Half of them turn round at the yard's entrance, half in the junction.
+        return (far_in, far_out) if dice.random() < 0.5 else (far_in, near_in, near_out, far_out)
+    goal = _goal(dice, layout, approach)
+    (goal_near, goal_far), goal_yard = edges(goal)[1], edges(goal)[2]
+    ends = (goal_near, goal_yard) if dice.random() < YARD_SHARE else (goal_near, goal_far)
+    if what > 1.0 - EMERGES_SHARE and not through:
+        return (out_of_yard, near_in, *ends)
+    return (far_in, near_in, *ends)
+
+
+def _goal(dice: random.Random, layout: Layout, approach: str) -> str:
+    others = [name for name in layout.roads if name != approach]
+    if not layout.roads[approach].main:
+        return dice.choice(others)
+    branches = [name for name in others if not layout.roads[name].main]
+    if dice.random() < TURN_SHARE:
+        return dice.choice(branches)
+    return next(name for name in others if layout.roads[name].main)
+
+
+def _parked(dice: random.Random, layout: Layout, number: int, seconds: float) -> Rider:
+    approach = dice.choice(list(layout.roads))
+    kind = dice.choice([Kind.CAR, Kind.TRUCK, Kind.TRICYCLE])
+    build = BUILDS[kind]
+    (far_in, near_in), _, _, _ = edges(approach)
+    near_out, far_out = edges(_goal(dice, layout, approach))[1]
+    road = layout.roads[approach]
+    # Most stand for the whole scene, some drive off in the middle of it.
+    stays_s = 2.0 * seconds if dice.random() < 0.6 else dice.uniform(0.3, 0.8) * seconds
+    return Rider(
+        id=f"parked.{number}",
+        kind=kind,
+        approach=approach,
+        length_m=round(dice.uniform(*build.lengths_m), 2),
+        width_m=round(dice.uniform(*build.widths_m), 2),
+        pace=1.0,
+        top_mps=build.top_mps[0],
+        ignores=0.0,
+        departs_s=0.0,
+        route=(far_in, near_in, near_out, far_out),
+        stop_s=round(stays_s, 1),
+        # Beyond the yard's entrance, so that nobody blocks it.
+        parks_m=round(dice.uniform(*PARKED_M) * min(1.0, road.length_m / 350.0), 1),
+        overhang_m=round(dice.uniform(*PARKED_OVERHANG_M), 2),
+    )
