@@ -1,0 +1,65 @@
+"""An alert counts when it comes before the conflict begins, to the road user that crosses."""
+
+import pytest
+
+from tests.support.judged import DURATION_S, drives, road, said, sight
+from tests.support.road import site
+from tools.evaluate.encounters import Met, met, wilson_pct
+from tools.evaluate.lamp import faces
+from tools.evaluate.road import runs
+from tools.sim.scene import Encounter
+
+BRANCH = "branch_south"
+CROSSES = drives("crosses", kmh=20, arrives_s=29.0, approach=BRANCH)
+
+
+def meeting(
+    *changes: tuple[float, str], begins_s: float = 28.0, pet_s: float | None = 1.0, **seen: object
+) -> list[Met]:
+    encounter = Encounter("car", "crosses", False, begins_s, None, pet_s, None)
+    scene = road(drives(), CROSSES, encounters=[encounter])
+    lamps = faces(said(BRANCH, *changes), DURATION_S)
+    return met(scene, site(), runs(scene, sight(scene, **seen)), lamps)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("alert_s", "missed"), [(24.0, False), (27.9, False), (28.1, True)])
+def test_an_alert_a_tenth_of_a_second_late_is_missed(alert_s: float, missed: bool) -> None:
+    (found,) = meeting((alert_s, "alert"), (33.0, "clear"))
+    assert found.missed == ((BRANCH,) if missed else ())
+    if missed:
+        assert found.late_s == pytest.approx(0.1)
+
+
+def test_caution_is_not_alert() -> None:
+    (found,) = meeting((20.0, "caution"), (33.0, "clear"))
+    assert found.missed == (BRANCH,) and found.late_s is None
+
+
+def test_an_alert_that_had_ended_before_the_road_user_crossed_does_not_count() -> None:
+    (found,) = meeting((20.0, "alert"), (27.0, "caution"))
+    assert found.missed == (BRANCH,)
+
+
+def test_who_had_crossed_the_line_under_alert_was_alerted() -> None:
+    """The conflict begins when the main road user gets there; the crossing one left the line at 29 s, alerted."""
+    (found,) = meeting((24.0, "alert"), (29.5, "clear"), begins_s=30.0)
+    assert found.missed == ()
+
+
+def test_what_is_not_close_or_was_not_to_be_seen_does_not_count() -> None:
+    assert meeting(pet_s=3.0) == []
+    assert meeting(pet_s=None) == []
+    assert meeting(reach_m=1.0) == []
+    assert meeting(camera_m=0.0) == []
+
+
+def test_the_main_face_is_told_apart() -> None:
+    (found,) = meeting((24.0, "alert"), (33.0, "clear"))
+    assert found.main_missed == ("main_east",)
+
+
+def test_the_interval_of_wilson() -> None:
+    # Newcombe (1998), table I: 81 of 263, 0 of 20.
+    assert wilson_pct(81, 263) == pytest.approx((25.53, 36.62), abs=0.01)
+    assert wilson_pct(0, 20) == pytest.approx((0.0, 16.11), abs=0.01)
+    assert wilson_pct(0, 0) == (0.0, 100.0)
