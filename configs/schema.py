@@ -288,6 +288,18 @@ class DetectorSettings(Strict):
 
 class Recording(Strict):
     images: bool = setting("是否录制图像(默认否,保护隐私)", "whether images are recorded", default=False)
+    before_s: float = setting(
+        "事件录制:事件之前保留(秒)", "incident recordings: kept from before the event", default=30.0, ge=5, le=60
+    )
+    after_s: float = setting(
+        "事件录制:事件之后保留(秒)", "incident recordings: kept from after the event", default=30.0, ge=5, le=120
+    )
+    keep_count: int = setting(
+        "事件录制最多保留(个);0 为不录", "incident recordings kept at most; 0 records none", default=200, ge=0, le=5000
+    )
+    keep_mb: int = setting(
+        "事件录制最多占用(兆字节)", "disk that incident recordings may take, in MB", default=64, ge=8, le=4096
+    )
 
 
 class Bridge(Strict):

@@ -14,7 +14,7 @@ import pathlib
 import queue
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from configs.loader import load_site
@@ -24,6 +24,8 @@ from device.control import ControlError, ControlServer
 from device.day import DayState, day_state
 from device.decision import first_shown
 from device.events import Event, EventKind
+from device.incident_files import FOLDER, IncidentFiles
+from device.incidents import Incidents, Kept
 from device.journal import JournalWriter
 from device.journal_reader import JOURNAL_FILE
 from device.latency import Latency
@@ -45,7 +47,7 @@ CALL_TIMEOUT_S = 3.0
 LAMP_TEST_MAX_S = 600.0
 """FAULTS.md 73: a test mode is a lease of at most ten minutes."""
 
-BETWEEN_STEPS = frozenset({"policy", "voice", "night", "site", "bridge"})
+BETWEEN_STEPS = frozenset({"policy", "voice", "night", "conditions", "road_events", "site", "bridge"})
 """Sections that take effect between two steps. The bridge reads its own from the status that core gives it."""
 
 RESTARTS: Mapping[str, tuple[str, ...]] = {
@@ -90,6 +92,8 @@ class Core:
         self.parts = Parts()
         self.latency: dict[str, Latency] = {"radar": Latency(), "camera": Latency()}
         self.recording: Recording | None = None
+        self.incidents = Incidents(config.recording)
+        self.incident_files = IncidentFiles(state_dir / FOLDER, config, clock)
         self.vision_says: dict[str, Any] = {}
         self.camera_says: dict[str, dict[str, Any]] = {}
         self.output: Output | None = None
@@ -159,6 +163,7 @@ class Core:
         for event in output.events:
             self.journal.append(event)
         self._record(now_ns, inputs)
+        self._keep(now_ns, inputs, output.events)
         for event in self.parts.changes(now_ns, self):
             self.journal.append(event)
         if now_ns - self._day_read_ns > NS_PER_S:
@@ -234,6 +239,18 @@ class Core:
         if recording.over(now_ns):
             self._end_recording()
 
+    def _keep(self, now_ns: int, inputs: list[Input], events: Iterable[Event]) -> None:
+        """Hands over what an incident recording needs; measured by tests/bench/test_bench_incidents.py."""
+        kept = []
+        wall_ns = self.clock.wall_ns() if inputs else 0
+        for item in inputs:
+            if isinstance(item, RadarInput) and item.raw:
+                kept.append(Kept(item.radar, item.captured_ns, wall_ns, item.raw))
+            elif isinstance(item, VisionInput) and item.message and item.message.get("kind") == "observation":
+                kept.append(Kept(str(item.message.get("camera")), item.received_ns, wall_ns, item.message))
+        for order in self.incidents.step(now_ns, kept, events):
+            self.incident_files.put(order)
+
     # --- core.sock -----------------------------------------------------------------------------------------------
 
     def _call(self, verb: str, args: Mapping[str, Any]) -> Any:
@@ -285,7 +302,9 @@ class Core:
         """Takes run_dir/site.json. Policy between two steps; a changed device starts anew where it is owned."""
         config, sections = args["config"], args["sections"]
         changed = [name for name in sections if sections[name] != self.sections[name]]
-        restarts = sorted({who for name in changed for who in RESTARTS.get(name, ())})
+        same_images = config.recording.images == self.config.recording.images  # the rest of the section is core's own
+        moved = [name for name in changed if not (name == "recording" and same_images)]
+        restarts = sorted({who for name in moved for who in RESTARTS.get(name, ())})
         self.config, self.sections, self.config_sha256 = config, sections, args["sha256"]
         if "core" in restarts:
             self.stop(ipc.EXIT_RESTART)
@@ -294,6 +313,8 @@ class Core:
         else:
             self.pipeline.configure(config)
         self.speakers.configure(config)
+        self.incidents.configure(config.recording)
+        self.incident_files.configure(config)
         self.day = self._read_day()
         if "vision" in restarts:
             self.vision.restart_peer()
@@ -302,7 +323,7 @@ class Core:
         restarts = [who for who in restarts if who != "pipeline"]
         body = {
             "changed": changed,
-            "between_steps": [name for name in changed if name in BETWEEN_STEPS],
+            "between_steps": [name for name in changed if name in BETWEEN_STEPS or name not in moved],
             "restarts": restarts,
         }
         self.journal.append(Event(EventKind.CONFIG, self.clock.monotonic_ns(), None, {"state": "applied", **body}))
@@ -360,6 +381,9 @@ class Core:
         self.vision.close()
         if self.recording is not None:
             self.recording.close()
+        if self.incidents.open:
+            self.incident_files.put(self.incidents.end())
+        self.incident_files.close()
         self.speakers.close()
         self.journal.append(Event(EventKind.NODE, self.clock.monotonic_ns(), None, {"state": "stopped"}))
         self.journal.close()

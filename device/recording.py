@@ -52,9 +52,8 @@ class RecordingFile:
     """One recording, written by the caller's own hand: no thread, no clock.
 
     ``anchor_wall_ns`` and ``anchor_mono_ns`` are one moment on both clocks; every ``*_ns`` after is monotonic and may
-    lie before it. ``notes`` go into the metadata beside the anchor. ``compress`` makes the file smaller, at the price of
-    more of it lost when it is cut off. Every method raises RecordingError when the file cannot be
-    made or written.
+    lie before it. ``notes`` go into the metadata beside the anchor. Every method raises RecordingError when the file
+    cannot be made or written.
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class RecordingFile:
 
     def write(self, topic: str, data: bytes, at_ns: int, wall_ns: int | None = None) -> None:
         """The same for a message that is JSON already."""
-        log_ns = self._anchor_wall_ns + at_ns - self._anchor_mono_ns
+        log_ns = self.wall_ns(at_ns)
         try:
             channel = self._channels.get(topic)
             if channel is None:
@@ -132,6 +131,21 @@ class RecordingFile:
                 data=data,
                 sequence=sequence,
             )
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def wall_ns(self, at_ns: int) -> int:
+        """The ``log_time`` of a monotonic moment."""
+        return self._anchor_wall_ns + at_ns - self._anchor_mono_ns
+
+    def bytes(self) -> int:
+        """How long the file is so far, without the chunk that is being filled."""
+        return self._file.tell()
+
+    def note(self, name: str, values: Mapping[str, str]) -> None:
+        """One more metadata record."""
+        try:
+            self._writer.add_metadata(name, dict(values))
         except OSError as error:
             raise self._failed(error) from error
 

@@ -1,0 +1,213 @@
+"""When what the sensors said is kept: 30 s before to 30 s after each alert, near miss and fault. Pure.
+
+The control thread owns an ``Incidents`` and gives it what came in and what was decided; it answers with orders for the
+thread that writes (device.incident_files). Images are not among what is kept: with ``recording.images: true`` vision
+keeps its pictures in files of its own, and ``sentinel join INCIDENT PICTURES`` cuts out those of the incident's time.
+
+Invariants: nothing here waits, and nothing grows without bound: the ring is bounded in time and in bytes; events that
+come while an incident is open lengthen it, up to MAX_S; a kind that repeats on one face begins a new recording only
+after its QUIET_S. A node that starts is in fault by itself (self-test) and says so with no event, so no start writes
+an incident; a fault that lasts is one event, so it is one incident.
+"""
+
+import collections
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from configs.schema import Recording as RecordingSettings
+from device.events import Event, EventKind
+from hal.clock import NS_PER_S
+
+MAX_S: Final = 300.0
+"""A junction that is never quiet gives files of five minutes, not one without end."""
+
+RING_BYTES: Final = 8 * 1024 * 1024
+"""Eight radars at 115,200 baud bring 2.8 MB in 30 s; the rest is for cameras. What is older goes first."""
+
+TRIGGERS_KEPT: Final = 50
+"""Events named in one file; further ones are counted."""
+
+
+class IncidentKind(enum.StrEnum):
+    """Why an incident is kept, the most telling first: the file carries the first of those that met in it."""
+
+    NEAR_MISS = "near_miss"
+    FAULT = "fault"
+    ALERT = "alert"
+
+
+QUIET_S: Final[Mapping[IncidentKind, float]] = {
+    IncidentKind.NEAR_MISS: 0.0,
+    IncidentKind.FAULT: 600.0,
+    IncidentKind.ALERT: 600.0,
+}
+"""Seconds after a kind was last recorded on a face before it begins another incident there. An alert is daily work at a
+busy junction and a sensor that flaps faults by the minute: six an hour show either. Every near miss counts."""
+
+_RANK: Final = {kind: rank for rank, kind in enumerate(IncidentKind)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kept:
+    """One message that came in: ``payload`` is a radar's bytes as read, or a camera's observation."""
+
+    sensor: str
+    at_ns: int
+    wall_ns: int
+    payload: bytes | Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trigger:
+    """An event that makes an incident."""
+
+    kind: IncidentKind
+    face: str | None
+    at_ns: int
+    body: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Begin:
+    """Order: begin a recording with what is in the ring."""
+
+    trigger: Trigger
+    before: tuple[Kept, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class End:
+    """Order: finish it. ``named`` gives the file its name; ``triggers`` are the first of ``count`` in all."""
+
+    named: Trigger
+    triggers: tuple[Trigger, ...]
+    count: int
+
+
+Order = Begin | Kept | End
+
+
+def trigger_of(event: Event) -> Trigger | None:
+    """The trigger an event is: entering alert, a near miss, a face that falls into fault; None for every other."""
+    kind = None
+    if event.kind is EventKind.NEAR_MISS:
+        kind = IncidentKind.NEAR_MISS
+    elif event.kind is EventKind.ALERT and event.body.get("to") == "alert":
+        kind = IncidentKind.ALERT
+    elif event.kind is EventKind.HEALTH and event.body.get("to") == "fault":
+        kind = IncidentKind.FAULT
+    return None if kind is None else Trigger(kind, event.face, event.at_ns, event.body)
+
+
+class Ring:
+    """What came in during the last ``keep_s``, at most ``max_bytes`` of it."""
+
+    def __init__(self, keep_s: float, max_bytes: int = RING_BYTES) -> None:
+        self.keep_s = keep_s
+        self._max_bytes = max_bytes
+        self._items: collections.deque[tuple[Kept, int]] = collections.deque()
+        self.bytes = 0
+
+    def append(self, kept: Kept) -> None:
+        """Keeps one, lets go of what is too old or too much."""
+        weight = weight_bytes(kept)
+        items = self._items
+        items.append((kept, weight))
+        self.bytes += weight
+        oldest_ns = kept.at_ns - round(self.keep_s * NS_PER_S)
+        while items and (self.bytes > self._max_bytes or items[0][0].at_ns < oldest_ns):
+            self.bytes -= items.popleft()[1]
+
+    def items(self, since_ns: int) -> tuple[Kept, ...]:
+        """What is kept from ``since_ns`` on, in the order it came."""
+        return tuple(kept for kept, _ in self._items if kept.at_ns >= since_ns)
+
+
+def weight_bytes(kept: Kept) -> int:
+    """About what one message takes in memory (CPython on 64 bit): 300 B for the message itself; a camera's
+    observation is 2 kB of dictionaries and 600 B for each road user or box."""
+    payload = kept.payload
+    if isinstance(payload, bytes):
+        return 300 + len(payload)
+    return 2000 + 600 * (_length(payload.get("boxes")) + _length(payload.get("users")))
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list | tuple) else 0
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    began_ns: int
+    until_ns: int
+    named: Trigger
+    triggers: list[Trigger]
+    count: int = 1
+
+    def add(self, trigger: Trigger) -> None:
+        self.count += 1
+        if len(self.triggers) < TRIGGERS_KEPT:
+            self.triggers.append(trigger)
+        if _RANK[trigger.kind] < _RANK[self.named.kind]:
+            self.named = trigger
+
+
+class Incidents:
+    """Decides when an incident begins, how long it goes on, and what belongs to it."""
+
+    def __init__(self, settings: RecordingSettings) -> None:
+        self._settings = settings
+        self._ring = Ring(settings.before_s)
+        self._open: _Open | None = None
+        self._last_ns: dict[tuple[IncidentKind, str | None], int] = {}
+
+    @property
+    def open(self) -> bool:
+        """Whether an incident is being recorded."""
+        return self._open is not None
+
+    def configure(self, settings: RecordingSettings) -> None:
+        """Takes new lengths; an open incident keeps what it has and ends by the new ones."""
+        self._settings = settings
+        self._ring.keep_s = settings.before_s
+
+    def step(self, now_ns: int, kept: Iterable[Kept], events: Iterable[Event]) -> list[Order]:
+        """What came in and what was decided at ``now_ns``; the orders for the writer, in order."""
+        orders: list[Order] = []
+        for item in kept:
+            self._ring.append(item)
+            if self._open is not None:
+                orders.append(item)
+        for event in events:
+            trigger = trigger_of(event)
+            if trigger is not None:
+                self._take(now_ns, trigger, orders)
+        if self._open is not None and now_ns >= self._open.until_ns:
+            orders.append(self.end())
+        return orders
+
+    def end(self) -> End:
+        """Ends the open incident now. Raises RuntimeError when there is none."""
+        if self._open is None:
+            raise RuntimeError("no incident is open")
+        ended, self._open = self._open, None
+        return End(ended.named, tuple(ended.triggers), ended.count)
+
+    def _take(self, now_ns: int, trigger: Trigger, orders: list[Order]) -> None:
+        cause = (trigger.kind, trigger.face)
+        until_ns = now_ns + round(self._settings.after_s * NS_PER_S)
+        if self._open is not None:
+            self._open.add(trigger)
+            self._open.until_ns = min(until_ns, self._open.began_ns + round(MAX_S * NS_PER_S))
+        elif self._settings.keep_count == 0 or self._quiet(now_ns, cause):
+            return
+        else:
+            self._open = _Open(now_ns, until_ns, trigger, [trigger])
+            orders.append(Begin(trigger, self._ring.items(now_ns - round(self._settings.before_s * NS_PER_S))))
+        self._last_ns[cause] = now_ns
+
+    def _quiet(self, now_ns: int, cause: tuple[IncidentKind, str | None]) -> bool:
+        last_ns = self._last_ns.get(cause)
+        return last_ns is not None and now_ns - last_ns < QUIET_S[cause[0]] * NS_PER_S
