@@ -1,12 +1,18 @@
-"""``python -m tools.sim``: builds scenes of a simulated junction. Exit 0, or 2 when the input or SUMO is missing."""
+"""``python -m tools.sim``: scenes of a simulated junction, and recordings of what its sensors saw of them.
+
+Exit 0, or 2 when the input or SUMO is missing."""
 
 import pathlib
 
 import click
 
+from device.recording import RecordingError
 from tools.sim.demand import LEVELS
 from tools.sim.layouts import LAYOUTS
 from tools.sim.scene import write_scene
+from tools.sim.sensing.fittings import Fitting
+from tools.sim.sensing.recorder import record as record_scene
+from tools.sim.sensing.weather import PRESETS
 from tools.sim.simulate import simulate
 from tools.sim.sumo import SumoError
 
@@ -44,6 +50,37 @@ def scene(layout: str, demand: str, seed: int, seconds: float, out: pathlib.Path
     path = out / f"{layout}-{demand}-{seed}.truth.jsonl"
     write_scene(made, path)
     click.echo(f"{path}: {len(made.users)} road users, {len(made.encounters)} encounters")
+
+
+@main.command()
+@click.option("--layout", required=True, type=click.Choice(sorted(LAYOUTS)), help="Which junction.")
+@click.option(
+    "--demand", default="normal", show_default=True, type=click.Choice(list(LEVELS)), help="How much traffic."
+)
+@click.option(
+    "--fitting",
+    default="radar_camera",
+    show_default=True,
+    type=click.Choice([one.value for one in Fitting]),
+    help="Which sensors hang.",
+)
+@click.option(
+    "--weather", default="clean", show_default=True, type=click.Choice(list(PRESETS)), help="What they suffer."
+)
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@click.option("--seconds", default=600.0, show_default=True, type=click.FloatRange(1.0, 86_400.0))
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=pathlib.Path), help="Folder to write to."
+)
+def record(layout: str, demand: str, fitting: str, weather: str, seed: int, seconds: float, out: pathlib.Path) -> None:
+    """Simulates a junction and writes what its sensors saw, the truth beside it, and the site file for `replay`."""
+    try:
+        made = simulate(LAYOUTS[layout], LEVELS[demand], seed, seconds)
+        files = record_scene(made, fitting, PRESETS[weather], seed, out)
+    except (OSError, SumoError, RecordingError) as error:
+        raise CannotRun(str(error)) from error
+    click.echo(f"{files.recording}: {len(made.users)} road users, {len(made.encounters)} encounters")
+    click.echo(f"sentinel replay {files.recording} --config {files.site} --out FILE")
 
 
 if __name__ == "__main__":

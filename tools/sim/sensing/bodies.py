@@ -107,7 +107,21 @@ def _leg(scene: Scene, user: int, first: int, samples: tuple[Sample, ...]) -> Le
     outward = math.radians(approach.bearing_deg)
     sign = 1.0 if samples[0].outbound else -1.0
     heading_x, heading_y = _headings(rows[1], rows[2], sign * math.sin(outward), sign * math.cos(outward))
-    return Leg(user, first, samples[0].approach, samples[0].outbound, *rows, heading_x, heading_y)
+    t_s, x_m, y_m, distance_m, lateral_m, speed_mps = rows
+    return Leg(
+        user,
+        first,
+        samples[0].approach,
+        samples[0].outbound,
+        t_s,
+        x_m,
+        y_m,
+        distance_m,
+        lateral_m,
+        speed_mps,
+        heading_x,
+        heading_y,
+    )
 
 
 def _headings(x_m: Floats, y_m: Floats, default_x: float, default_y: float) -> tuple[Floats, Floats]:

@@ -62,8 +62,8 @@ class Mount:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
     """Where an approach meets the junction. ``x_m, y_m`` is the conflict point on the centre line; ``out`` points up
-    the road; ``left`` is left for one who comes in; ``right_edge_m`` the lateral place of the inbound lanes' edge;
-    ``aim_x_m, aim_y_m`` a point of the inbound lanes 50 m out."""
+    the road; ``left`` is left for one who comes in; ``right_edge_m`` and ``left_edge_m`` are the lateral places of
+    the inbound lanes' edges; ``aim_x_m, aim_y_m`` a point of the inbound lanes 50 m out."""
 
     x_m: float
     y_m: float
@@ -74,6 +74,7 @@ class Line:
     right_edge_m: float
     aim_x_m: float
     aim_y_m: float
+    left_edge_m: float
 
     def at(self, distance_m: float, lateral_m: float) -> tuple[float, float]:
         """The place ``distance_m`` up a straight road."""
@@ -108,11 +109,12 @@ def _line(approach: ApproachTruth, near: list[Sample], far: list[Sample]) -> Lin
     y_m = _median((s.y_m - s.distance_m * out_y - s.lateral_m * left_y for s in near), out_y * 2 * LANE_M)
     lanes_m = [s.lateral_m for s in near]
     right_edge_m = (float(np.quantile(lanes_m, 0.05)) if lanes_m else (1 - approach.lanes) * LANE_M / 2) - LANE_M / 2
-    line = Line(x_m, y_m, out_x, out_y, left_x, left_y, round(2 * right_edge_m) / 2, 0.0, 0.0)
-    lane_m = right_edge_m + approach.lanes * LANE_M / 2
-    straight = line.at(AIM_M, lane_m)
+    line = Line(x_m, y_m, out_x, out_y, left_x, left_y, round(2 * right_edge_m) / 2, 0.0, 0.0, 0.0)
+    left_edge_m = line.right_edge_m + approach.lanes * LANE_M
+    straight = line.at(AIM_M, (line.right_edge_m + left_edge_m) / 2)
     return dataclasses.replace(
         line,
+        left_edge_m=left_edge_m,
         aim_x_m=_median((s.x_m for s in far), straight[0]),
         aim_y_m=_median((s.y_m for s in far), straight[1]),
     )
@@ -136,13 +138,17 @@ def radar_mounts(site: SiteConfig, lines_of: dict[str, Line]) -> dict[str, Mount
 
 def camera_mounts(site: SiteConfig, lines_of: dict[str, Line]) -> dict[tuple[str, str], Mount]:
     """The place of every camera of a site, by (camera, approach)."""
-    found = {}
-    for name, camera in site.cameras.items():
-        for approach in camera.zones:
-            line = lines_of[approach]
-            x_m, y_m = line.at(-CAMERA_BACK_M, line.right_edge_m - VERGE_M)
-            found[name, approach] = _looking(x_m, y_m, CAMERA_HEIGHT_M, line, CAMERA_HALF_ANGLE_DEG, CAMERA_REACH_M)
-    return found
+    return {
+        (name, approach): camera_mount(lines_of[approach])
+        for name, camera in site.cameras.items()
+        for approach in camera.zones
+    }
+
+
+def camera_mount(line: Line) -> Mount:
+    """The place of the camera that looks up this approach."""
+    x_m, y_m = line.at(-CAMERA_BACK_M, line.right_edge_m - VERGE_M)
+    return _looking(x_m, y_m, CAMERA_HEIGHT_M, line, CAMERA_HALF_ANGLE_DEG, CAMERA_REACH_M)
 
 
 def _looking(x_m: float, y_m: float, height_m: float, line: Line, half_angle_deg: float, reach_m: float) -> Mount:

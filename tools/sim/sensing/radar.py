@@ -1,6 +1,6 @@
 """What a radar reports of a road: the bytes an LD2451 or an OPS243-C would have sent, frame by frame.
 
-A frame is targets before they become bytes; ``clutter`` adds what is not there. Invariants: nobody outside field of
+Echoes are values before they become bytes; ``clutter`` adds those of nobody. Invariants: nobody outside field of
 view and reach of its class is reported, nobody whose speed along the line of sight is below the radar's least; the
 same seed gives the same bytes.
 """
@@ -8,15 +8,16 @@ same seed gives the same bytes.
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from hal.radar.ld2451_wire import WireTarget, encode_report
 from tools.sim.scene import Scene
 from tools.sim.sensing.bodies import ECHO_M2, Bools, Floats, Leg, reach_m
+from tools.sim.sensing.misses import runs
 from tools.sim.sensing.mounts import Mount
-from tools.sim.sensing.view import View, view
+from tools.sim.sensing.view import view
 from tools.sim.sensing.weather import Weather
 
 FRAME_S = 0.1
@@ -45,14 +46,6 @@ class Target:
     strength_db: float
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame: when its last byte was read, and its echoes."""
-
-    t_s: float
-    targets: tuple[Target, ...]
-
-
 def frame_times(duration_s: float, weather: Weather, rng: np.random.Generator) -> Floats:
     """When a radar's frames end, in order; every radar has its own phase."""
     count = max(0, math.floor((duration_s - FRAME_S) / FRAME_S))
@@ -67,18 +60,26 @@ def strength_db(echo_m2: float, range_m: Floats, car_reach_m: float) -> Floats:
 
 
 def echoes(
-    scene: Scene, legs: Sequence[Leg], mount: Mount, times_s: Floats, weather: Weather, rng: np.random.Generator
+    scene: Scene,
+    legs: Sequence[Leg],
+    mount: Mount,
+    times_s: Floats,
+    jammed: Bools,
+    weather: Weather,
+    rng: np.random.Generator,
 ) -> list[list[Target]]:
-    """For each frame what real road users send back, dropouts, occlusion and jitter applied."""
+    """For each frame what real road users send back, dropouts, occlusion and jitter applied. ``jammed``: frames in
+    which a foreign radar hides what is far."""
     rows = view(scene, legs, mount, times_s - weather.latency_s, by_class=True)
     seen = rows.in_view & (rows.range_m >= NEAREST_M)
     if weather.occlusion:
         seen &= ~rows.hidden
-    if weather.reach_share < 1:
-        limits_m = np.array([reach_m(user.kind, mount.reach_m) for user in scene.users])
-        seen &= rows.range_m <= weather.reach_share * limits_m[rows.user]
+    if len(rows.user) and (weather.reach_share < 1 or jammed.any()):
+        limits_m = np.array([reach_m(user.kind, mount.reach_m) for user in scene.users])[rows.user]
+        left = np.where(jammed, weather.interference_blinds_beyond, 1.0)[rows.time] * weather.reach_share
+        seen &= rows.range_m <= left * limits_m
     if weather.dropout_share > 0:
-        seen &= ~runs(rows, weather.dropout_share, weather.dropout_frames, rng)
+        seen &= ~runs(rows.user, np.full(len(rows.user), weather.dropout_share), weather.dropout_frames, rng)
     keep = np.flatnonzero(seen)
     range_m, closing_mps = rows.range_m[keep], rows.closing_mps[keep]
     echo_m2 = np.array([ECHO_M2[user.kind] for user in scene.users])[rows.user[keep]] if len(keep) else np.zeros(0)
@@ -98,23 +99,6 @@ def echoes(
     ):
         found[frame].append(Target(*values))
     return found
-
-
-def runs(rows: View, share: float, mean_frames: float, rng: np.random.Generator) -> Bools:
-    """Which rows fall into a run of misses: a two-state chain for each road user, ``share`` of it missing."""
-    if len(rows.user) == 0:
-        return np.zeros(0, dtype=np.bool_)
-    leave = 1.0 / mean_frames
-    enter = min(1.0, share * leave / max(1e-9, 1.0 - share))
-    draws = rng.random(len(rows.user)).tolist()
-    missing: dict[int, bool] = {}
-    found = []
-    for user, draw in zip(rows.user.tolist(), draws, strict=True):
-        before = missing.get(user)
-        now = draw < share if before is None else (draw >= leave if before else draw < enter)
-        missing[user] = now
-        found.append(now)
-    return np.array(found, dtype=np.bool_)
 
 
 def ld2451_bytes(targets: Iterable[Target], reach: float) -> bytes:
@@ -147,9 +131,3 @@ def ops243_bytes(targets: Iterable[Target], reach: float) -> bytes:
 
 def _line(fields: dict[str, str]) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode() + b"\r\n"
-
-
-def frames(times_s: Floats, real: Sequence[Sequence[Target]], false: Sequence[Sequence[Target]]) -> Iterator[Frame]:
-    """Real and false echoes of each frame together."""
-    for t_s, seen, unreal in zip(times_s.tolist(), real, false, strict=True):
-        yield Frame(t_s, (*seen, *unreal))

@@ -11,8 +11,9 @@ import numpy as np
 
 from configs.schema import SiteConfig
 from tools.sim.scene import Scene
-from tools.sim.sensing.bodies import Bools, Leg, legs
+from tools.sim.sensing.bodies import Bools, Floats, Ints, Leg, legs
 from tools.sim.sensing.mounts import Mount, camera_mounts, lines, radar_mounts
+from tools.sim.sensing.picture import PAST_LINE_M, Zoning, zoning
 from tools.sim.sensing.view import view
 
 SLOWEST_MPS = 3 / 3.6
@@ -24,7 +25,7 @@ class Visibility:
     """Whether a sensor of its approach could see a road user at one sample.
 
     ``by_radar``: inside field of view and reach of its class, and fast enough along the line of sight (Doppler).
-    ``by_camera``: inside field of view and range of a camera that has a zone on the approach, and coming in.
+    ``by_camera``: inside field of view and range of a camera and inside one of its zones on the approach, coming in.
     ``occluded``: every sensor for which one of these holds has it behind a nearer body. It says nothing when neither
     holds (False then)."""
 
@@ -48,10 +49,11 @@ def visible(scene: Scene, site: SiteConfig) -> Mapping[str, Sequence[Visibility]
     }
     for name, mount in radar_mounts(site, places).items():
         mine = [leg for leg in ways if leg.approach == site.radars[name].approach]
-        _mark(scene, ways, mine, mount, times_s, starts, marks["by_radar"], marks["radar_free"], radar=True)
+        _mark(scene, ways, mine, mount, times_s, starts, marks["by_radar"], marks["radar_free"], None)
     for (_camera, approach), mount in camera_mounts(site, places).items():
         mine = [leg for leg in ways if leg.approach == approach and not leg.outbound]
-        _mark(scene, ways, mine, mount, times_s, starts, marks["by_camera"], marks["camera_free"], radar=False)
+        drawn = zoning(places[approach])
+        _mark(scene, ways, mine, mount, times_s, starts, marks["by_camera"], marks["camera_free"], drawn)
     seen = marks["by_radar"] | marks["by_camera"]
     occluded = seen & ~marks["radar_free"] & ~marks["camera_free"]
     found: dict[str, list[Visibility]] = {}
@@ -71,19 +73,22 @@ def _mark(
     ways: Sequence[Leg],
     mine: Sequence[Leg],
     mount: Mount,
-    times_s: "np.typing.NDArray[np.float64]",
-    starts: "np.typing.NDArray[np.int64]",
+    times_s: Floats,
+    starts: Ints,
     seen: Bools,
     free: Bools,
-    *,
-    radar: bool,
+    drawn: Zoning | None,
 ) -> None:
-    """Notes for each sample of ``mine`` whether this sensor could see it, and whether nobody stood before it."""
+    """Notes for each sample of ``mine`` whether this sensor could see it, and whether nobody stood before it.
+    ``drawn``: a camera's zones, None for a radar."""
     wanted = {id(leg) for leg in mine}
-    rows = view(scene, ways, mount, times_s, by_class=radar)
+    rows = view(scene, ways, mount, times_s, by_class=drawn is None)
     could = rows.in_view & np.array([id(leg) in wanted for leg in ways], dtype=np.bool_)[rows.leg]
-    if radar:
+    if drawn is None:
         could &= np.abs(rows.closing_mps) >= SLOWEST_MPS
+    else:
+        could &= (rows.lateral_m >= drawn.right_m) & (rows.lateral_m <= drawn.left_m)
+        could &= (rows.distance_m >= PAST_LINE_M) & (rows.distance_m <= drawn.until_m)
     for index in np.flatnonzero(could):
         leg = ways[rows.leg[index]]
         at = int(np.searchsorted(leg.t_s, times_s[rows.time[index]] - 0.005))

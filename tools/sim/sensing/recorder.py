@@ -6,6 +6,7 @@ lie in the file in the order of their times.
 
 import dataclasses
 import io
+import itertools
 import pathlib
 import zlib
 from collections.abc import Iterator
@@ -18,9 +19,12 @@ from device.recording import RecordingFile
 from hal.clock import NS_PER_S
 from tools.sim.scene import Scene, write_scene
 from tools.sim.sensing.bodies import legs
+from tools.sim.sensing.camera import messages as camera_messages
+from tools.sim.sensing.clutter import clutter, multipath
 from tools.sim.sensing.fittings import Fitting, site_config, site_values
-from tools.sim.sensing.mounts import lines, radar_mounts
-from tools.sim.sensing.radar import echoes, frame_times, frames, ld2451_bytes, ops243_bytes
+from tools.sim.sensing.mounts import camera_mounts, lines, radar_mounts
+from tools.sim.sensing.picture import zoning
+from tools.sim.sensing.radar import echoes, frame_times, ld2451_bytes, ops243_bytes
 from tools.sim.sensing.weather import Weather
 
 ANCHOR_WALL_NS = 1_767_258_000 * NS_PER_S
@@ -86,12 +90,20 @@ def heard(scene: Scene, site: SiteConfig, weather: Weather, seed: int) -> Iterat
     for name, mount in radar_mounts(site, places).items():
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         times_s = frame_times(scene.duration_s, weather, rng)
-        real = echoes(scene, ways, mount, times_s, weather, rng)
+        nobody = clutter(times_s, mount, weather, rng)
+        real = echoes(scene, ways, mount, times_s, nobody.jammed, weather, rng)
+        again = multipath(real, weather, rng)
         encode = ops243_bytes if site.radars[name].driver == "ops243" else ld2451_bytes
         messages.extend(
-            Heard(frame.t_s, name, radar=encode(frame.targets, mount.reach_m))
-            for frame in frames(times_s, real, [()] * len(times_s))
+            Heard(t_s, name, radar=encode(itertools.chain(*targets), mount.reach_m))
+            for t_s, *targets in zip(times_s.tolist(), real, again, nobody.targets, strict=True)
         )
+    for (name, approach), mount in camera_mounts(site, places).items():
+        rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+        for seen in camera_messages(scene, ways, approach, mount, zoning(places[approach]), weather, rng):
+            captured_ns = ANCHOR_MONO_NS + round(seen.captured_s * NS_PER_S)
+            body = {"camera": name, "captured_ns": captured_ns, "zones": {}, "users": list(seen.users)}
+            messages.append(Heard(seen.received_s, name, camera=body))
     yield from sorted(messages, key=lambda message: (message.t_s, message.sensor))
 
 

@@ -94,6 +94,12 @@ class Weather:
     """Sigma of a box's foot point in the detector's input (544 px wide): quantisation, or a box that breathes. On the
     ground it is an error that grows with the square of distance."""
 
+    box_jitter_stays: float = 0.7
+    """How much of that error is the same in the next picture: the same shadow, the same shape."""
+
+    camera_latency_s: tuple[float, float] = (0.15, 0.02)
+    """Mean and sigma from the picture to its observation in core: exposure, transfer, one inference."""
+
     recall: bool = False
     """Whether the detector misses by the size of the picture (its model card: pole views) or sees all in range."""
 
@@ -106,6 +112,13 @@ class Weather:
 
     confusion_share: float = 0.0
     """Share of pictures, near the camera, in which a box has a neighbour's class; it doubles at the end of range."""
+
+    rider_share: float = 0.0
+    """Share of pictures in which the rider of a two-wheeler is boxed too, as a person: the detector knows both, and
+    suppression works within a class."""
+
+    false_boxes_per_s: float = 0.0
+    """Single-picture boxes where nobody is: shadows, signs, reflections."""
 
 
 CLEAN = Weather("clean")
@@ -122,6 +135,8 @@ FAULTS = Weather(
     box_jitter_px=1.5,
     recall=True,
     confusion_share=0.05,
+    rider_share=0.3,
+    false_boxes_per_s=0.02,
 )
 """10 % dropouts, occlusion and ghosts: one frame in fifty has a ghost, a foreign radar every five minutes."""
 
@@ -140,6 +155,8 @@ RAIN = Weather(
     recall=True,
     recall_share=0.85,
     confusion_share=0.08,
+    rider_share=0.3,
+    false_boxes_per_s=0.05,
 )
 """Sustained rain and wind, dropouts light."""
 
@@ -154,6 +171,8 @@ NIGHT = Weather(
     recall=True,
     recall_share=0.6,
     confusion_share=0.15,
+    rider_share=0.3,
+    false_boxes_per_s=0.05,
 )
 """Headlamps, no street light: the radar as ever, the camera misses and confuses."""
 
