@@ -51,7 +51,7 @@ def set_value(text: str, path: str, value_text: str, *, file: str = "") -> str:
     if wanted is None or (depth < len(parts) and node.kind == "list"):
         raise ConfigError([Problem("no_such_path", file=file, line=node.line, path=path)])
     if depth == len(parts):
-        if node.block_text or (node.kind != "scalar" and not node.flow):
+        if node.block_text or not (node.kind == "scalar" or node.flow or _list_for_list(text, node, value)):
             raise ConfigError([Problem("whole_section", file=file, line=node.line, path=path)])
         candidates = (_replace(text, node, written) for written in _writings(value_text, value))
     else:
@@ -115,12 +115,26 @@ def _with_value(values: Any, parts: Path, value: Any) -> Any:
 def _writings(value_text: str, value: Any) -> Iterator[str]:
     """Ways to write the value, the technician's own first; JSON is YAML, so the second always reads back."""
     own = value_text.strip()
-    if own and "\n" not in own and " #" not in own and not own.startswith("#"):
+    one_piece = "\n" not in own or own[0] in "[{"  # brackets say where they end, whatever the indentation
+    if own and one_piece and " #" not in own and not own.startswith("#"):
         yield own
     yield json.dumps(value, ensure_ascii=False)
 
 
+def _list_for_list(text: str, node: Node, value: Any) -> bool:
+    """A list of lines ("- …") may be written anew as a whole where that costs no comment."""
+    return (
+        node.kind == "list"
+        and isinstance(value, list)
+        and node.key_end > 0
+        and "#" not in text[node.key_end : node.end]
+    )
+
+
 def _replace(text: str, node: Node, written: str) -> str:
+    if node.kind == "list" and not node.flow:
+        colon = text.index(":", node.key_end)
+        return f"{text[: colon + 1]} {written}{text[node.end :]}"
     if node.start < node.end:
         return text[: node.start] + written + text[node.end :]
     if node.key_end:  # an empty value: "key:" or "key: # comment"

@@ -77,7 +77,8 @@ def parse(text: str, file: str = "") -> Node:
 
 def parse_value(text: str, path: str = "") -> Any:
     """One value as YAML gives it (``4``, ``true``, ``[a, b]``, text). Raises ConfigError."""
-    return parse(f"value: {text}" if "\n" not in text else f"value:\n{text}", path).plain()["value"]
+    same_line = "\n" not in text or text.lstrip()[:1] in ("[", "{")
+    return parse(f"value: {text}" if same_line else f"value:\n{text}", path).plain()["value"]
 
 
 class _Builder:

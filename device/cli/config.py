@@ -55,7 +55,8 @@ class Target:
     other: pathlib.Path | None = None  # what the running node uses instead
 
 
-def _target(settings: Settings) -> Target:
+def target_of(settings: Settings) -> Target:
+    """The site file the running node uses, or the one the technician named."""
     status = node_status()
     if status is None:
         return Target(settings.config_path, live=False)
@@ -67,7 +68,8 @@ def _target(settings: Settings) -> Target:
     return Target(settings.config_given, live=False, other=running)
 
 
-def _checked(path: pathlib.Path) -> tuple[SiteConfig, list[Problem]]:
+def checked(path: pathlib.Path) -> tuple[SiteConfig, list[Problem]]:
+    """The file's configuration and its warnings; ends the verb with exit 2 when anything is wrong."""
     try:
         return check_site(path)
     except ConfigError as error:
@@ -90,8 +92,8 @@ def _read_text(path: pathlib.Path) -> str:
 @pass_settings
 def check(settings: Settings, file: pathlib.Path | None) -> None:
     """Exit 2 when anything is wrong; warnings are told and pass."""
-    path = file or _target(settings).path
-    config, warnings = _checked(path)
+    path = file or target_of(settings).path
+    config, warnings = checked(path)
     text = _("{file}: fine ({site} {name})").format(file=path, site=config.site.id, name=config.site.name)
     data = {
         "ok": True,
@@ -99,7 +101,12 @@ def check(settings: Settings, file: pathlib.Path | None) -> None:
         "site": config.site.id,
         "problems": [problem.as_json(settings.lang) for problem in warnings],
     }
-    emit(data, "\n".join(part for part in (problem_lines(warnings), text) if part))
+    ground = ""
+    if any(camera.ground for camera in config.cameras.values()):
+        from device.cli.calibrate import ground_of  # numpy and OpenCV, where a camera is calibrated
+
+        data["ground"], ground = ground_of(config)
+    emit(data, "\n".join(part for part in (problem_lines(warnings), ground, text) if part))
 
 
 @command.command("show", cls=Verb, help=_("Print the running configuration, or one value of it (else the file's)."))
@@ -111,7 +118,7 @@ def show(settings: Settings, path: str | None) -> None:
         values = call_node("config")
         source = _("running node")
     else:
-        values = _checked(settings.config_path)[0].model_dump(mode="json")
+        values = checked(settings.config_path)[0].model_dump(mode="json")
         source = str(settings.config_path)
     value = _value(values, path) if path else values
     if not settings.json:
@@ -147,7 +154,24 @@ def _as_yaml(value: Any) -> str:
 @pass_settings
 def set_command(settings: Settings, path: str, value: str) -> None:
     """``config set policy.hold_s 4``."""
-    target = _target(settings)
+    change = change_value(settings, path, value)
+    emit(change.data, "\n".join(line for line in (problem_lines(change.warnings), *change.lines) if line))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a change: the new configuration, its warnings, and how it is told."""
+
+    new: SiteConfig
+    warnings: list[Problem]
+    data: dict[str, Any]
+    lines: list[str]
+
+
+def change_value(settings: Settings, path: str, value: str, *, only_try: bool = False, told: bool = True) -> Change:
+    """Changes one value of the site file, or with ``only_try`` checks the change and leaves everything as it is;
+    ``told``: whether the lines show the value. Ends the verb when it is refused."""
+    target = target_of(settings)
     with _locked(settings):
         old_text = _read_text(target.path)
         old = _running_or_none(target, old_text)
@@ -156,14 +180,16 @@ def set_command(settings: Settings, path: str, value: str) -> None:
             new, warnings = check_text(new_text, str(target.path))
         except ConfigError as error:
             fail_config(error)
-        _install(settings, target, old_text, old, new_text, new)
-        applied = _apply(settings, target, old_text, old, new, forget=True)
+        applied = None
+        if not only_try:
+            _install(settings, target, old_text, old, new_text, new)
+            applied = _apply(settings, target, old_text, old, new, forget=True)
     before, after = _old_value(old, path), _old_value(new, path)
-    lines = [f"{path}: {_short(before)} → {_short(after)}", *_told(target, applied)]
-    if warnings:
-        lines.insert(0, problem_lines(warnings))
-    data = {"ok": True, "path": path, "old": before, "new": after, **_report(settings, target, applied, warnings)}
-    emit(data, "\n".join(lines))
+    lines = [_("Nothing was written.")] if only_try else _told(target, applied)
+    if told:
+        lines.insert(0, f"{path}: {_short(before)} → {_short(after)}")
+    report = _report(settings, target, applied, warnings)
+    return Change(new, warnings, {"ok": True, "path": path, "old": before, "new": after, **report}, lines)
 
 
 def _old_value(config: SiteConfig | None, path: str) -> Any:
@@ -184,15 +210,15 @@ def _short(value: Any) -> str:
 @pass_settings
 def apply_command(settings: Settings, file: pathlib.Path) -> None:
     """Replaces the site file as a whole."""
-    new, warnings = _checked(file)
-    _replace(settings, _target(settings), _read_text(file), new, warnings)
+    new, warnings = checked(file)
+    _replace(settings, target_of(settings), _read_text(file), new, warnings)
 
 
 @command.command("edit", cls=Verb, help=_("Open the site file in $EDITOR and apply it when it is right."))
 @pass_settings
 def edit_command(settings: Settings) -> None:
     """Works on a copy; the site file is untouched until the copy passes."""
-    target = _target(settings)
+    target = target_of(settings)
     before = _read_text(target.path)
     handle, name = tempfile.mkstemp(prefix="sentinel-", suffix=".yaml")
     draft = pathlib.Path(name)
@@ -241,7 +267,7 @@ def _again() -> bool:
 @pass_settings
 def rollback_command(settings: Settings) -> None:
     """Rolling back again goes one further."""
-    target = _target(settings)
+    target = target_of(settings)
     with _locked(settings):
         kept = edit.history(target.path, settings.state_dir)
         if not kept:

@@ -22,6 +22,7 @@ OWN: Mapping[str, Row] = {
     "status": Row("device.cli.status:command", N_("Show faces, sensors, lamps and parts of the running node")),
     "doctor": Row("device.cli.doctor:command", N_("Look for what is wrong and say what to do")),
     "config": Row("device.cli.config:command", N_("Check, show and change the site file")),
+    "calibrate": Row("device.cli.calibrate:command", N_("Teach a camera distances by known points on the road")),
     "lamp": Row("device.cli.lamp:command", N_("Light a lamp of the running node to test it")),
     "say": Row("device.cli.say:command", N_("Play a voice clip on the running node")),
     "detect": Row("device.cli.detect:command", N_("Detect road users in pictures or a video")),
