@@ -81,6 +81,46 @@ class SiteInfo(Strict):
     )
 
 
+class OneWay(enum.StrEnum):
+    """Which way an approach may be driven: towards the junction, or away from it."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class TruckRightTurn(Strict):
+    """Where lorries turn right and must stop first (货车右转必停). Seen by a calibrated camera alone: it takes the class
+    and the place across the road."""
+
+    lateral_from_m: float = setting(
+        "右转车道横向范围的一边(米,驶入者左侧为正)",
+        "one side of the right-turn lane, positive to the left seen by a driver who comes in",
+        ge=-30,
+        le=30,
+    )
+    lateral_to_m: float = setting(
+        "右转车道横向范围的另一边(米)", "the other side of the right-turn lane", ge=-30, le=30
+    )
+    line_m: float = setting(
+        "停止线到冲突点的距离(米)", "distance from the stop line to the conflict point", default=5.0, ge=0, le=50
+    )
+
+    @model_validator(mode="after")
+    def _has_width(self) -> Self:
+        if self.lateral_from_m >= self.lateral_to_m:
+            raise RuleError(
+                [
+                    _rule(
+                        "lateral_from_m",
+                        "lateral_from_m 要小于 lateral_to_m",
+                        "lateral_from_m must be less than lateral_to_m",
+                        self.lateral_from_m,
+                    )
+                ]
+            )
+        return self
+
+
 class Approach(Strict):
     road: Road = setting("主路或支路", "main road or branch road")
     limit_kmh: float = setting("限速(公里/小时)", "speed limit in km/h", ge=5, le=120)
@@ -91,6 +131,23 @@ class Approach(Strict):
         default=None,
         ge=0,
         lt=360,
+    )
+    lead_min_s: float | None = setting(
+        "本来向的来车至少要提前几秒预警;传感器给不到时拒绝这份配置",
+        "seconds of warning this approach must have at its limit; a site file whose sensors cannot give them is refused",
+        default=None,
+        ge=1,
+        le=30,
+    )
+    one_way: OneWay | None = setting(
+        "单行:in 只许驶向路口,out 只许驶离;不填为双向",
+        "one-way: in = only towards the junction, out = only away from it; both ways if empty",
+        default=None,
+    )
+    truck_right_turn: TruckRightTurn | None = setting(
+        "货车右转必停的车道(要有标定过的摄像机)",
+        "the lane in which lorries must stop before turning right (needs a calibrated camera)",
+        default=None,
     )
 
 
@@ -211,9 +268,47 @@ class Gaps(Strict):
         return float(getattr(self, user.value))
 
 
+class Widening(Strict):
+    """What night, a wet road and fog add to every horizon.
+
+    Basis: no county publishes these. AASHTO's 2.5 s of reaction is a daytime figure for an expected object; at night a
+    driver is about half a second later. Friction of wet asphalt is about 0.7 of dry, and who crosses counts on the
+    other's easing off, which takes as much longer. Fog: the law cuts the speed at 200, 100 and 50 m of sight; drivers
+    slow down less than that, so each step leaves them later, not safer.
+    """
+
+    night_s: float = setting("夜间加多少秒", "seconds added at night", default=0.5, ge=0, le=3)
+    wet_s: float = setting("湿路加多少秒", "seconds added on a wet road", default=0.5, ge=0, le=3)
+    wet_deceleration_factor: float = setting(
+        "湿路减速度是干路的几倍", "deceleration on a wet road as a share of the dry one", default=0.7, ge=0.3, le=1
+    )
+    low_visibility_s: float = setting(
+        "能见度每低于 200、100、50 米之一加多少秒",
+        "seconds added at each step of visibility: below 200, 100 and 50 m",
+        default=0.5,
+        ge=0,
+        le=3,
+    )
+
+
 class Policy(Strict):
     gap_s: Gaps = setting("各类道路使用者的通过间隙(秒)", "gap by crossing road user, seconds", default=Gaps())
+    class_agreed_s: float = setting(
+        "车型连续一致多久才按它取较短的间隙(秒)",
+        "a class shortens the gap only after every picture agreed on it this long",
+        default=1.5,
+        ge=0.2,
+        le=10,
+    )
+    widen: Widening = setting("夜间、湿路、低能见度的放宽", "widening by night, wet road and fog", default=Widening())
     hold_s: float = setting("原因消失后保持(秒)", "hold after the cause has gone", default=3.0, ge=1, le=30)
+    min_on_s: float = setting(
+        "每次至少亮多久(秒):只闪一下的灯没人看得懂",
+        "shortest time a face stays lit: a lamp that blinks once is not read",
+        default=2.0,
+        ge=0.5,
+        le=5,
+    )
     caution_requires: CautionRequires = setting(
         "注意级是否要求本来向有人", "whether caution needs someone on the own approach", default=CautionRequires.ANY
     )
@@ -241,11 +336,39 @@ class LampPatterns(Strict):
 
 
 class Night(Strict):
-    """When the lamp is dimmed. With an untrusted clock it stays at full brightness."""
+    """When the lamp is dimmed and the horizon widened. With an untrusted clock it stays at full brightness, and wide."""
 
     start: TimeOfDay = setting("夜间开始", "night starts", default="20:00")
     end: TimeOfDay = setting("夜间结束", "night ends", default="06:00")
     brightness_pct: int = setting("夜间亮度(%)", "brightness at night", default=100, ge=20, le=100)
+
+
+class Conditions(Strict):
+    """Road and weather as the county or a technician sets them; taken by a running node between two steps."""
+
+    wet: bool = setting("路面是否湿滑", "whether the road is wet", default=False)
+    visibility_m: float | None = setting(
+        "能见度(米);不填为良好", "visibility in metres; good if empty", default=None, ge=5, le=5000
+    )
+
+
+class RoadEvents(Strict):
+    """From when on a track is an event for the county. Basis: up to a tenth over the limit the law only
+    warns, and on slow roads a tenth is within what a radar of 1 km/h steps and a noisy track give, hence the larger of
+    10 % and 5 km/h; a radar's radial speed shrinks beside the lane, hence not nearer than 15 m; the others are
+    settings, to be judged by what the county gets."""
+
+    speeding_over_pct: float = setting("超过限速百分之几算超速", "above the limit by", default=10.0, ge=0, le=100)
+    speeding_over_kmh: float = setting("且至少超过(公里/小时)", "and by at least", default=5.0, ge=0, le=50)
+    speeding_from_m: float = setting(
+        "只看离冲突点多远以外的车速(米)",
+        "judged only farther than this from the conflict point",
+        default=15.0,
+        ge=0,
+        le=100,
+    )
+    wrong_way_s: float = setting("逆行持续多久才算(秒)", "going the wrong way for", default=2.0, ge=0.5, le=30)
+    stop_below_mps: float = setting("慢于多少算停下(米/秒)", "slower than this has stopped", default=1.0, ge=0.3, le=3)
 
 
 class VolumePeriod(Strict):
@@ -347,6 +470,8 @@ class SiteConfig(Strict):
     policy: Policy = setting("策略", "policy", default=Policy())
     lamp_patterns: LampPatterns = setting("灯的闪烁方式", "flash patterns", default=LampPatterns())
     night: Night = setting("夜间", "night", default=Night())
+    conditions: Conditions = setting("路面与天气", "road and weather", default=Conditions())
+    road_events: RoadEvents = setting("交通违法事件的门限", "thresholds of road events", default=RoadEvents())
     voice: Voice = setting("语音", "voice", default_factory=Voice)
     detector: DetectorSettings = setting("检测模型", "detector", default=DetectorSettings())
     recording: Recording = setting("录制", "recording", default=Recording())

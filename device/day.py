@@ -1,7 +1,7 @@
-"""What the wall clock decides: quiet hours, night, volume. Pure; the caller reads the clock.
+"""What the wall clock and the weather decide: quiet hours, night, volume, wet road, fog. Pure; the caller reads clocks.
 
-Invariants: with a clock that cannot be trusted the voice is quiet and the lamp is at full brightness (a wrong hour
-must neither wake a village nor dim a warning); no decision about a lamp's *level* depends on this.
+Invariants: with a clock that cannot be trusted the voice is quiet, the lamp is at full brightness and it counts as
+night (a wrong hour must neither wake a village nor dim or delay a warning); what is set here can only widen a horizon.
 """
 
 import dataclasses
@@ -19,6 +19,10 @@ class DayState:
     brightness_pct: int
     volume_pct: int
     clock_trusted: bool
+    night: bool = False
+    wet: bool = False
+    visibility_m: float | None = None
+    """None: good, or nobody has told."""
 
 
 DAYLIGHT = DayState(quiet=False, brightness_pct=100, volume_pct=80, clock_trusted=True)
@@ -26,16 +30,28 @@ DAYLIGHT = DayState(quiet=False, brightness_pct=100, volume_pct=80, clock_truste
 
 def day_state(config: SiteConfig, local: datetime.datetime, quality: ClockQuality) -> DayState:
     """The day state at local time ``local``. An RTC counts as trusted: it drifts by seconds, not by hours."""
+    weather = config.conditions
     if quality is ClockQuality.FLOOR:
-        return DayState(quiet=True, brightness_pct=100, volume_pct=0, clock_trusted=False)
+        return DayState(
+            quiet=True,
+            brightness_pct=100,
+            volume_pct=0,
+            clock_trusted=False,
+            night=True,
+            wet=weather.wet,
+            visibility_m=weather.visibility_m,
+        )
     now = local.strftime("%H:%M")
     quiet_hours = config.voice.quiet_hours
-    night = config.night
+    night = within(now, config.night.start, config.night.end)
     return DayState(
         quiet=quiet_hours.enabled and within(now, quiet_hours.start, quiet_hours.end),
-        brightness_pct=night.brightness_pct if within(now, night.start, night.end) else 100,
+        brightness_pct=config.night.brightness_pct if night else 100,
         volume_pct=_volume(config, now),
         clock_trusted=True,
+        night=night,
+        wet=weather.wet,
+        visibility_m=weather.visibility_m,
     )
 
 

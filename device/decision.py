@@ -9,21 +9,27 @@ of alert, fault, caution, clear.
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from configs.schema import Approach, CautionRequires, Level, Policy, Road, RoadUser, SiteConfig
-from device.fusion import classes_present
+from configs.schema import Approach, CautionRequires, Level, Policy, Road, SiteConfig
+from device.day import DAYLIGHT, DayState
+from device.gap import GapKeeper, Widening, widening
 from device.health import FaceHealth, Health
+from device.stuck import StuckWatch
 from device.tracks import ACTED_ON, STANDING, Track, TrackState
 from hal.clock import NS_PER_S
 from hal.interfaces import Shows
 
-HOLD_FACTOR: Mapping[Health, float] = {Health.OK: 1.0, Health.DEGRADED: 1.5, Health.FAULT: 1.5}
-"""FAULTS.md: with fewer sensors the release is slower."""
-
 ARRIVAL_SPREAD_S = 1.0
 """Half the width of an arrival window: two road users within it meet, whoever is nominally first."""
 
-STUCK_CELL_M = 3.0
-"""A standing echo wanders by this much; a target of its own is a busy road."""
+ENCROACHMENT_S = 3.0
+"""Who enters the conflict area less than this after the other has left it has had a near miss (PET < 3 s)."""
+
+NEAR_LINE_M = 8.0
+"""Standing this near the conflict point, somebody may start into it; farther back only the wait zone says so."""
+
+STAYS_S = 0.2
+"""A cause stays one until it is this far outside the horizon: 1 km/h of radar noise at 40 km/h moves an arrival 9 s
+away by 0.2 s, and a lamp must not follow that."""
 
 SHOW_ORDER = (Shows.ALERT, Shows.FAULT, Shows.CAUTION, Shows.CLEAR)
 
@@ -41,15 +47,21 @@ class FaceDecision:
     """On the face's own approach (branch) or on the branch (main): who would meet the cause. None in caution."""
     reasons: tuple[str, ...]
     caused_by_ns: int | None
+    soonest: Track | None = None
+    """Of all that light the face now, the first to arrive; None while the lamp is only held."""
+    coming: frozenset[str] = frozenset()
+    """The approaches from which road users light the face now."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Raw:
-    """The rule before hold and health."""
+    """The rule before hold and health: who lights the face, and whom they would meet."""
 
-    cause: Track | None = None
-    conflict: Track | None = None
-    count: int = 0
+    causes: Sequence[Track] = ()
+    meets: Track | None = None
+
+
+_NOBODY = _Raw()
 
 
 def shows(level: Level, health: Health) -> Shows:
@@ -66,15 +78,10 @@ def first_shown(shown: Iterable[Shows]) -> Shows:
     return min(shown, key=SHOW_ORDER.index, default=Shows.FAULT)
 
 
-def gap_s(policy: Policy, design_user: RoadUser, own: Sequence[Track]) -> float:
-    """The gap the crossing road user needs: the slowest class on the own approach, else the design user's."""
-    classes = classes_present(own)
-    return max((policy.gap_s.of(user) for user in classes), default=policy.gap_s.of(design_user))
-
-
-def stopping_s(policy: Policy, speed_mps: float) -> float:
-    """Reaction + stopping time + margin of a main-road user: 2.5 s + v / 6.8 + 2 s with the default policy."""
-    return policy.reaction_s + speed_mps / (2 * policy.deceleration_mps2) + policy.margin_s
+def stopping_s(policy: Policy, speed_mps: float, wide: Widening) -> float:
+    """Reaction + stopping time + margin of a main-road user: 2.5 s + v / 6.8 + 2 s with the default policy by day."""
+    deceleration_mps2 = policy.deceleration_mps2 * wide.deceleration_factor
+    return policy.reaction_s + wide.extra_s + speed_mps / (2 * deceleration_mps2) + policy.margin_s
 
 
 class FaceDecider:
@@ -82,18 +89,23 @@ class FaceDecider:
 
     def __init__(self, face: str, config: SiteConfig) -> None:
         self._face = face
-        self._cause_id: int | None = None
+        self._gap = GapKeeper(config)
+        self._stuck = StuckWatch()
+        self._lit_by: frozenset[int] = frozenset()
         self._last_cause: Track | None = None
         self._last_conflict: Track | None = None
+        self._lit_since_ns: int | None = None
         self._caution_seen_ns: int | None = None
         self._alert_seen_ns: int | None = None
-        self._sole_since: tuple[Track, int] | None = None
+        self._dark: FaceDecision | None = None
         self.configure(config)
 
     def configure(self, config: SiteConfig) -> None:
         """Takes new policy values between two steps; what is lit stays lit by its hold."""
         self._policy = config.policy
-        self._design_user = config.site.design_user
+        self._gap.configure(config)
+        self._day = DAYLIGHT
+        self._wide = widening(config.policy, DAYLIGHT)
         self._approach: Approach = config.approaches[self._face]
         self._lamp_m = sorted({lamp.to_conflict_m for lamp in config.lamps.values() if self._face in lamp.faces}) or [
             0.0
@@ -106,106 +118,127 @@ class FaceDecider:
 
     def stuck(self, now_ns: int) -> str | None:
         """Names the target that has been the only cause for too long."""
-        if self._sole_since is None:
-            return None
-        track, since_ns = self._sole_since
-        if (now_ns - since_ns) / NS_PER_S < self._policy.stuck_cause_s:
-            return None
-        where = "" if track.distance_m is None else f" at {track.distance_m:.0f} m"
-        return f"{track.sensor}: one target{where} is the only cause for {self._policy.stuck_cause_s:.0f} s"
+        return self._stuck.why(now_ns, self._policy.stuck_cause_s)
 
-    def step(self, now_ns: int, by_approach: Mapping[str, Sequence[Track]], health: FaceHealth) -> FaceDecision:
+    def step(
+        self, now_ns: int, by_approach: Mapping[str, Sequence[Track]], health: FaceHealth, day: DayState = DAYLIGHT
+    ) -> FaceDecision:
         """Decides. ``by_approach`` holds the tracks that may be acted on (see ``usable``)."""
+        if not by_approach and self._caution_seen_ns is None:
+            return self._all_dark(now_ns, health)
+        if day is not self._day:
+            self._day, self._wide = day, widening(self._policy, day)
         own = by_approach.get(self._face, ())
         others = [track for name in self._conflicts for track in by_approach.get(name, ())]
         if self._approach.road is Road.BRANCH:
-            raw = self._branch(own, others)
+            raw = self._branch(now_ns, own, others)
         else:
             raw = self._main(own, others, health.presence_known)
-        self._remember(now_ns, raw)
-        hold_ns = self._policy.hold_s * HOLD_FACTOR[health.health] * NS_PER_S
-        alert = self._alert_seen_ns is not None and now_ns - self._alert_seen_ns <= hold_ns
-        caution = alert or (self._caution_seen_ns is not None and now_ns - self._caution_seen_ns <= hold_ns)
-        level: Level = "alert" if alert else "caution" if caution else "clear"
-        if not caution:
-            self._last_cause = self._last_conflict = None
-            # An echo that flickers keeps the lamp lit by its hold: only a dark face begins the count anew.
-            self._sole_since = None
-        if not alert:
-            self._last_conflict = None
-        shown = shows(level, health.health)
+        soonest = self._remember(now_ns, raw)
+        level = self._level(now_ns, health)
         return FaceDecision(
             face=self._face,
             level=level,
             health=health.health,
-            shows=shown,
+            shows=shows(level, health.health),
             cause=self._last_cause,
             conflict=self._last_conflict,
             reasons=health.reasons,
             caused_by_ns=self._last_cause.updated_ns if self._last_cause is not None else None,
+            soonest=soonest,
+            coming=frozenset([track.approach for track in raw.causes]),
         )
 
-    def _branch(self, own: Sequence[Track], others: Sequence[Track]) -> _Raw:
+    def _all_dark(self, now_ns: int, health: FaceHealth) -> FaceDecision:
+        """Nobody anywhere and nothing held: the same answer for as long as health stays what it is."""
+        self._gap.needed_s(now_ns, ())
+        dark = self._dark
+        if dark is None or dark.health is not health.health or dark.reasons != health.reasons:
+            shown = shows("clear", health.health)
+            dark = FaceDecision(self._face, "clear", health.health, shown, None, None, health.reasons, None)
+            self._dark = dark
+        return dark
+
+    def _branch(self, now_ns: int, own: Sequence[Track], others: Sequence[Track]) -> _Raw:
         """Lit when any approaching road user arrives within the gap of whoever crosses here."""
+        needed_s = self._gap.needed_s(now_ns, own) + self._wide.extra_s
         if self._policy.caution_requires is CautionRequires.OWN_PRESENT and not own:
-            return _Raw()
-        needed_s = gap_s(self._policy, self._design_user, own)
-        causes = [track for track in others if _arrives_within(track, needed_s)]
-        meets = None
-        for user in own:
-            if user.state is not TrackState.PARKED and any(_overlap(user, needed_s, cause) for cause in causes):
-                meets = user
-                break
-        return self._pick(causes, meets)
+            return _NOBODY
+        lit_by = self._lit_by
+        causes = [
+            track for track in others if _arrives_within(track, needed_s + STAYS_S if track.id in lit_by else needed_s)
+        ]
+        if not causes:
+            return _NOBODY
+        meeting = [
+            user
+            for user in own
+            if user.state is not TrackState.PARKED and any(_overlap(user, needed_s, cause) for cause in causes)
+        ]
+        return _Raw(causes, min(meeting, key=_arrival_order, default=None))
 
     def _main(self, own: Sequence[Track], others: Sequence[Track], presence_known: bool) -> _Raw:
         """Lit when the branch is occupied and a main-road user is inside the stopping time before this lamp."""
-        branch = [track for track in others if _occupies(track, self._policy.branch_arrival_s)]
+        if not own:
+            return _NOBODY
+        arrival_s = self._policy.branch_arrival_s
+        branch = [track for track in others if _occupies(track, arrival_s)]
         if presence_known and not branch:
-            return _Raw()
+            return _NOBODY
         causes = [track for track in own if self._inside_stopping(track)]
-        meets = None
-        if causes:
-            moving = [track for track in branch if track.state is not TrackState.PARKED]
-            meets = moving[0] if moving else None
-        return self._pick(causes, meets)
+        if not causes:
+            return _NOBODY
+        moving = [track for track in branch if track.state is not TrackState.PARKED]
+        return _Raw(causes, min(moving, key=_arrival_order, default=None))
 
     def _inside_stopping(self, track: Track) -> bool:
         if track.distance_m is None:
             return track.state is not TrackState.PARKED
-        needed_s = stopping_s(self._policy, track.speed_mps or 0.0)
+        needed_s = stopping_s(self._policy, track.speed_mps or 0.0, self._wide)
+        if track.id in self._lit_by:
+            needed_s += STAYS_S
         return any(
             (arrival_s := track.time_to_point_s(lamp_m)) is not None and arrival_s <= needed_s
             for lamp_m in self._lamp_m
         )
 
-    def _pick(self, causes: Sequence[Track], meets: Track | None) -> _Raw:
-        if not causes:
-            return _Raw()
+    def _remember(self, now_ns: int, raw: _Raw) -> Track | None:
+        """Notes what this step saw; returns the cause that arrives first."""
+        if not raw.causes:
+            self._lit_by = frozenset()
+            return None
+        soonest = min(raw.causes, key=_arrival_order)
         # The causing track stays the same while it is a cause, so that a line of the replay is a change of the road.
-        kept = next((track for track in causes if track.id == self._cause_id), None)
-        return _Raw(kept or min(causes, key=_arrival_order), meets, len(causes))
-
-    def _remember(self, now_ns: int, raw: _Raw) -> None:
-        if raw.cause is None:
-            self._cause_id = None
-            return
-        self._cause_id = raw.cause.id
-        self._last_cause = raw.cause
-        # Real sight of the cause, not its coasting: the coast counts inside the hold, not on top of it.
-        seen_ns = raw.cause.updated_ns if raw.cause.state is TrackState.COASTING else now_ns
+        kept_id = self._last_cause.id if self._last_cause is not None and self._last_cause.id in self._lit_by else None
+        cause = next((track for track in raw.causes if track.id == kept_id), soonest)
+        self._lit_by = frozenset([track.id for track in raw.causes])
+        self._last_cause = cause
+        # Real sight of a cause, not its coasting: the coast counts inside the hold, not on top of it.
+        seen_ns = max([track.updated_ns if track.state is TrackState.COASTING else now_ns for track in raw.causes])
         self._caution_seen_ns = max(self._caution_seen_ns or 0, seen_ns)
-        if raw.conflict is not None:
-            self._last_conflict = raw.conflict
+        if raw.meets is not None:
+            self._last_conflict = raw.meets
             self._alert_seen_ns = max(self._alert_seen_ns or 0, seen_ns)
-        if raw.count > 1:
-            self._sole_since = None
-        elif self._sole_since is not None and _same_target(self._sole_since[0], raw.cause):
-            # Where it was last seen, not where it is predicted to have gone meanwhile.
-            seen = self._sole_since[0] if raw.cause.state is TrackState.COASTING else raw.cause
-            self._sole_since = (seen, self._sole_since[1])
-        else:
-            self._sole_since = (raw.cause, now_ns)
+        self._stuck.caused(now_ns, cause, len(raw.causes))
+        return soonest
+
+    def _level(self, now_ns: int, health: FaceHealth) -> Level:
+        """The level by hold, release and the shortest time on."""
+        hold_ns = self._policy.hold_s * health.hold_factor * NS_PER_S
+        alert = self._alert_seen_ns is not None and now_ns - self._alert_seen_ns <= hold_ns
+        caution = alert or (self._caution_seen_ns is not None and now_ns - self._caution_seen_ns <= hold_ns)
+        if caution and self._lit_since_ns is None:
+            self._lit_since_ns = now_ns
+        elif self._lit_since_ns is not None and now_ns - self._lit_since_ns <= self._policy.min_on_s * NS_PER_S:
+            caution = True
+        if not alert:
+            self._last_conflict = self._alert_seen_ns = None
+        if caution:
+            return "alert" if alert else "caution"
+        self._last_cause = self._lit_since_ns = self._caution_seen_ns = None
+        # An echo that flickers keeps the lamp lit by its hold: only a dark face begins the count anew.
+        self._stuck.dark()
+        return "clear"
 
 
 def usable(tracks: Iterable[Track]) -> dict[str, list[Track]]:
@@ -226,26 +259,22 @@ def _arrives_within(track: Track, seconds: float) -> bool:
 
 
 def _occupies(track: Track, seconds: float) -> bool:
-    return track.state in STANDING or track.distance_m is None or _arrives_within(track, seconds)
+    if track.state in STANDING or track.distance_m is None or track.distance_m <= NEAR_LINE_M:
+        return True
+    arrival_s = track.time_to_arrival_s
+    return arrival_s is not None and arrival_s <= seconds
 
 
 def _overlap(own: Track, needed_s: float, other: Track) -> bool:
     """Whether the own user's time on the conflict point can meet the other's arrival."""
     own_s = own.time_to_arrival_s
+    if own_s is None:
+        # Standing, or known by a zone alone: it may start at any moment. Standing far back it waits for nothing here.
+        return own.distance_m is None or own.state in STANDING or own.distance_m <= NEAR_LINE_M
     other_s = other.time_to_arrival_s
-    if own_s is None or other_s is None:
-        return True  # standing, or known by a zone alone: it may start at any moment
-    return own_s - ARRIVAL_SPREAD_S <= other_s <= own_s + needed_s + ARRIVAL_SPREAD_S
-
-
-def _same_target(before: Track, now: Track) -> bool:
-    """One track, or one range cell: a standing echo that is lost and found where it was is still one target, the next
-    vehicle of a column appears where the last one did not vanish."""
-    if before.id == now.id:
-        return True
-    if before.sensor != now.sensor or before.distance_m is None or now.distance_m is None:
-        return False
-    return abs(before.distance_m - now.distance_m) <= STUCK_CELL_M
+    if other_s is None:
+        return True  # known by a zone alone: it comes now
+    return own_s - ARRIVAL_SPREAD_S - ENCROACHMENT_S <= other_s <= own_s + needed_s + ARRIVAL_SPREAD_S
 
 
 def _arrival_order(track: Track) -> tuple[float, int]:

@@ -118,13 +118,8 @@ class Pipeline:
             tracker.advance(now_ns)
             tracks.extend(tracker.tracks(now_ns))
         by_approach = usable(tracks)
-        decisions = {face: self._decide(face, now_ns, by_approach, healthy) for face in self._deciders}
-        coming = {
-            face: frozenset(name for name in self._config.approaches[face].conflicts if by_approach.get(name))
-            for face, decision in decisions.items()
-            if decision.level == "alert"
-        }
-        says = self._voice.step(now_ns, self._config, day, decisions, coming)
+        decisions = {face: self._decide(face, now_ns, by_approach, healthy, day) for face in self._deciders}
+        says = self._voice.step(now_ns, self._config, day, decisions, self.board.trusted(healthy))
         events = tuple(self._events(now_ns, decisions))
         self._before = decisions
         return Output(tuple(tracks), decisions, says, events)
@@ -145,6 +140,7 @@ class Pipeline:
                 return
             self._newest[name] = observation
             if isinstance(observation, RadarFrame) and name in self._radars:
+                self.board.take(observation)
                 self._radars[name].update(observation)
             elif isinstance(observation, CameraObservation) and name in self._cameras:
                 self._cameras[name].update(observation)
@@ -157,12 +153,17 @@ class Pipeline:
             log.exception("event=observation_failed kind=%s", type(observation).__name__)
 
     def _decide(
-        self, face: str, now_ns: int, by_approach: Mapping[str, Sequence[Track]], healthy: frozenset[str]
+        self,
+        face: str,
+        now_ns: int,
+        by_approach: Mapping[str, Sequence[Track]],
+        healthy: frozenset[str],
+        day: DayState,
     ) -> FaceDecision:
         try:
             decider = self._deciders[face]
             health = self._health[face].step(now_ns, self.board, healthy, decider.stuck(now_ns))
-            return decider.step(now_ns, by_approach, health)
+            return decider.step(now_ns, by_approach, health, day)
         except Exception as error:  # one face that fails shows fault; the others go on
             self.counters.faulty += 1
             log.exception("event=face_failed face=%s", face)

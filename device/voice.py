@@ -1,7 +1,8 @@
 """Which clip a face speaks, and when it stays quiet. Pure.
 
-Invariants: the voice speaks only in alert, which needs both road users seen by a trusted sensor; direction first;
-the same face is silent for ``lockout_s`` after a message; quiet hours and an untrusted clock fail quiet.
+Invariants: the voice speaks only in alert, only of a road user whom a trusted sensor sees now and to one whom a trusted
+sensor has seen (a lamp that is merely held says nothing new); direction first; the same face is silent for
+``lockout_s`` after a message; quiet hours and an untrusted clock fail quiet.
 """
 
 from collections.abc import Mapping
@@ -33,12 +34,12 @@ def side(own_bearing_deg: float | None, other_bearing_deg: float | None) -> str 
     return "left" if 360.0 - SIDE_TO_DEG <= off_deg <= 360.0 - SIDE_FROM_DEG else None
 
 
-def clip_for(config: SiteConfig, decision: FaceDecision, approaches: frozenset[str]) -> str:
-    """The clip for a face in alert; ``approaches`` are those that road users come from now."""
+def clip_for(config: SiteConfig, decision: FaceDecision) -> str:
+    """The clip for a face in alert: the sides from which road users come now."""
     own = config.approaches[decision.face]
     if own.road is Road.MAIN:
         return JUNCTION
-    sides = {side(own.bearing_deg, config.approaches[name].bearing_deg) for name in approaches}
+    sides = {side(own.bearing_deg, config.approaches[name].bearing_deg) for name in decision.coming}
     if None in sides or not sides:
         return AHEAD
     if len(sides) == 2:
@@ -59,23 +60,27 @@ class VoiceKeeper:
         config: SiteConfig,
         day: DayState,
         decisions: Mapping[str, FaceDecision],
-        coming: Mapping[str, frozenset[str]],
+        trusted: frozenset[str],
     ) -> dict[str, str]:
-        """Face -> clip to speak now. A face speaks once per causing track, never within the lockout."""
+        """Face -> clip to speak now. A face speaks once per arriving track, never within the lockout. ``trusted``:
+        sensors whose road users may be spoken of."""
         said: dict[str, str] = {}
         for face, decision in decisions.items():
-            if decision.level != "alert" or decision.cause is None:
+            if decision.level != "alert":
                 self._spoken_for.pop(face, None)
                 continue
-            if day.quiet or self._spoken_for.get(face) == decision.cause.id:
+            comes, meets = decision.soonest, decision.conflict
+            if day.quiet or comes is None or meets is None or not {comes.sensor, meets.sensor} <= trusted:
                 continue
-            arrival_s = decision.cause.time_to_arrival_s
+            arrival_s = comes.time_to_arrival_s
             if arrival_s is not None and arrival_s > config.voice.speak_within_s:
+                continue
+            if self._spoken_for.get(face) == comes.id:
                 continue
             last_ns = self._spoken_ns.get(face)
             if last_ns is not None and now_ns - last_ns < config.voice.lockout_s * NS_PER_S:
                 continue
             self._spoken_ns[face] = now_ns
-            self._spoken_for[face] = decision.cause.id
-            said[face] = clip_for(config, decision, coming.get(face, frozenset()))
+            self._spoken_for[face] = comes.id
+            said[face] = clip_for(config, decision)
         return said

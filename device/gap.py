@@ -1,0 +1,111 @@
+"""How many seconds the crossing road user needs, and by how much night, a wet road and fog widen them. Pure.
+
+Invariants: nobody seen, or somebody without a class, counts as the site's design user, so a sensor that cannot name
+who is there never shortens the gap; a longer gap is believed at once, a shorter one must be earned by
+``policy.class_agreed_s`` in which every picture agreed; conditions that are not known widen, they never narrow.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from configs.schema import Policy, RoadUser, SiteConfig
+from device.day import DayState
+from device.tracks import Track
+from hal.clock import NS_PER_S
+
+TAKEN_FOR: Mapping[RoadUser, tuple[RoadUser, ...]] = {
+    RoadUser.TWO_WHEELER: (RoadUser.TRICYCLE,),
+    RoadUser.CAR: (),
+    RoadUser.WALKER: (),
+    RoadUser.TRICYCLE: (),
+    RoadUser.BUS: (RoadUser.TRUCK,),
+    RoadUser.TRUCK: (),
+    RoadUser.LONG_TRUCK: (),
+}
+"""Who may truly be there when a sensor names this class. The bundled detector knows person, two-wheeler, car, bus and
+truck (``observation.DETECTOR_CLASSES``): an open farm tricycle has the wheels, the handlebar and the rider of a
+two-wheeler, and a lorry seen from the front is called a bus."""
+
+HEAVY = frozenset({RoadUser.BUS, RoadUser.TRUCK, RoadUser.LONG_TRUCK})
+"""No detector here tells a single lorry from one with a trailer, or from a tractor: a heavy vehicle never needs less
+than the design user, which a site with trailers sets to ``long_truck``."""
+
+VISIBILITY_STEPS_M = (200.0, 100.0, 50.0)
+"""Below each of these the law takes another step off the speed (60, 40, 20 km/h): the steps in which sight is lost."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Widening:
+    """What the conditions add: ``extra_s`` to every horizon, ``deceleration_factor`` to how hard a driver can brake."""
+
+    extra_s: float
+    deceleration_factor: float
+
+
+def widening(policy: Policy, day: DayState) -> Widening:
+    """The widening for a day state."""
+    widen = policy.widen
+    extra_s = widen.night_s if day.night else 0.0
+    factor = 1.0
+    if day.wet:
+        extra_s += widen.wet_s
+        factor = widen.wet_deceleration_factor
+    visibility_m = day.visibility_m
+    if visibility_m is not None:
+        extra_s += widen.low_visibility_s * sum(visibility_m < step_m for step_m in VISIBILITY_STEPS_M)
+    return Widening(extra_s, factor)
+
+
+def gap_table(config: SiteConfig) -> dict[RoadUser, float]:
+    """Seconds needed by whoever a sensor calls so: the longest gap of all that it may truly be."""
+    gaps = config.policy.gap_s
+    design_s = gaps.of(config.site.design_user)
+    return {
+        user: max(gaps.of(user), *(gaps.of(other) for other in others), design_s if user in HEAVY else 0.0)
+        for user, others in TAKEN_FOR.items()
+    }
+
+
+@dataclasses.dataclass(slots=True)
+class _Named:
+    """What one track has been called: since when without a break, and each class's last time."""
+
+    since_ns: int
+    last_ns: dict[RoadUser, int]
+
+
+class GapKeeper:
+    """The gap of whoever crosses from one approach, over time."""
+
+    def __init__(self, config: SiteConfig) -> None:
+        self._named: dict[int, _Named] = {}
+        self.configure(config)
+
+    def configure(self, config: SiteConfig) -> None:
+        """Takes new policy values between two steps; what was earned stays earned."""
+        self._table_s = gap_table(config)
+        self._design_s = config.policy.gap_s.of(config.site.design_user)
+        self._agreed_ns = round(config.policy.class_agreed_s * NS_PER_S)
+
+    def needed_s(self, now_ns: int, own: Sequence[Track]) -> float:
+        """The gap that the slowest of ``own`` needs; the design user's where nobody is seen."""
+        if not own:
+            self._named.clear()
+            return self._design_s
+        if len(self._named) > len(own):
+            here = {track.id for track in own}
+            self._named = {number: named for number, named in self._named.items() if number in here}
+        return max([self._of(now_ns, track) for track in own])
+
+    def _of(self, now_ns: int, track: Track) -> float:
+        user = track.user
+        if user is None:
+            self._named.pop(track.id, None)
+            return self._design_s
+        named = self._named.get(track.id)
+        if named is None:
+            named = self._named[track.id] = _Named(now_ns, {})
+        named.last_ns[user] = now_ns
+        since_ns = now_ns - self._agreed_ns
+        needed_s = max([self._table_s[word] for word, last_ns in named.last_ns.items() if last_ns >= since_ns])
+        return needed_s if named.since_ns <= since_ns else max(needed_s, self._design_s)
