@@ -6,13 +6,14 @@ the picture of one that hangs at the line itself. Invariant: places depend on th
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable
 
 import numpy as np
 
 from configs.schema import SiteConfig
-from tools.sim.scene import ApproachTruth, Kind, Sample, Scene
+from tools.sim.scene import ApproachTruth, Kind, Sample, Scene, User
 
 RADAR_HEIGHT_M = 2.5
 """Above parked cars, below the cab of a lorry; a hand-held ladder reaches it."""
@@ -44,6 +45,9 @@ VERGE_M = 2.0
 NEAR_M = 30.0
 """Samples nearer than this place the line; on a curve those farther out would not."""
 
+KEEPS_LANE = frozenset({Kind.CAR, Kind.TRUCK, Kind.BUS, Kind.TRACTOR})
+"""Whoever drives in the middle of a lane; two-wheelers ride at its edge."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mount:
@@ -72,9 +76,9 @@ class Line:
     left_x: float
     left_y: float
     right_edge_m: float
+    left_edge_m: float
     aim_x_m: float
     aim_y_m: float
-    left_edge_m: float
 
     def at(self, distance_m: float, lateral_m: float) -> tuple[float, float]:
         """The place ``distance_m`` up a straight road."""
@@ -86,35 +90,43 @@ class Line:
 
 def lines(scene: Scene) -> dict[str, Line]:
     """The line of every approach, from what has driven there; without that, from its bearing alone."""
-    near: dict[str, list[Sample]] = {name: [] for name in scene.approaches}
+    near: dict[str, list[list[Sample]]] = {name: [] for name in scene.approaches}
     far: dict[str, list[Sample]] = {name: [] for name in scene.approaches}
     for user in scene.users:
-        if user.kind is Kind.WALKER:
-            continue
-        for sample in user.samples:
-            if not sample.outbound:
-                if sample.distance_m <= NEAR_M:
-                    near[sample.approach].append(sample)
-                elif AIM_M - 5 <= sample.distance_m <= AIM_M + 5:
-                    far[sample.approach].append(sample)
+        if user.kind in KEEPS_LANE:
+            for approach, samples in _inbound(user).items():
+                close = [sample for sample in samples if sample.distance_m <= NEAR_M]
+                if close:
+                    near[approach].append(close)
+                far[approach] += [sample for sample in samples if abs(sample.distance_m - AIM_M) <= AIM_M / 10]
     return {name: _line(approach, near[name], far[name]) for name, approach in scene.approaches.items()}
 
 
-def _line(approach: ApproachTruth, near: list[Sample], far: list[Sample]) -> Line:
+def _inbound(user: User) -> dict[str, list[Sample]]:
+    found: dict[str, list[Sample]] = {}
+    for sample in user.samples:
+        if not sample.outbound:
+            found.setdefault(sample.approach, []).append(sample)
+    return found
+
+
+def _line(approach: ApproachTruth, near: list[list[Sample]], far: list[Sample]) -> Line:
     bearing = math.radians(approach.bearing_deg)
     out_x, out_y = math.sin(bearing), math.cos(bearing)
     left_x, left_y = out_y, -out_x
-    # Fallback for a road nobody drove: the line lies one lane's length from the centre.
-    x_m = _median((s.x_m - s.distance_m * out_x - s.lateral_m * left_x for s in near), out_x * 2 * LANE_M)
-    y_m = _median((s.y_m - s.distance_m * out_y - s.lateral_m * left_y for s in near), out_y * 2 * LANE_M)
-    lanes_m = [s.lateral_m for s in near]
-    right_edge_m = (float(np.quantile(lanes_m, 0.05)) if lanes_m else (1 - approach.lanes) * LANE_M / 2) - LANE_M / 2
-    line = Line(x_m, y_m, out_x, out_y, left_x, left_y, round(2 * right_edge_m) / 2, 0.0, 0.0, 0.0)
-    left_edge_m = line.right_edge_m + approach.lanes * LANE_M
-    straight = line.at(AIM_M, (line.right_edge_m + left_edge_m) / 2)
+    close = list(itertools.chain(*near))
+    # Fallback for a road nobody drove: the line lies two lanes from the centre.
+    x_m = _median((s.x_m - s.distance_m * out_x - s.lateral_m * left_x for s in close), out_x * 2 * LANE_M)
+    y_m = _median((s.y_m - s.distance_m * out_y - s.lateral_m * left_y for s in close), out_y * 2 * LANE_M)
+    # The middle of the outermost lane: where the rightmost drive, but for the odd one that pulls in.
+    middles_m = sorted(_median((s.lateral_m for s in samples), 0.0) for samples in near)
+    outermost_m = middles_m[len(middles_m) // 10] if middles_m else (0.5 - approach.lanes) * LANE_M
+    right_edge_m = round(2 * (outermost_m - LANE_M / 2)) / 2
+    left_edge_m = right_edge_m + approach.lanes * LANE_M
+    line = Line(x_m, y_m, out_x, out_y, left_x, left_y, right_edge_m, left_edge_m, 0.0, 0.0)
+    straight = line.at(AIM_M, (right_edge_m + left_edge_m) / 2)
     return dataclasses.replace(
         line,
-        left_edge_m=left_edge_m,
         aim_x_m=_median((s.x_m for s in far), straight[0]),
         aim_y_m=_median((s.y_m for s in far), straight[1]),
     )
