@@ -16,6 +16,8 @@ class EventKind(enum.StrEnum):
     ALERT = "alert"  # a face entered or left alert
     NEAR_MISS = "near_miss"  # two road users came too close; the node measured it
     CAUTION = "caution"  # a face entered or left caution
+    PASSAGE = "passage"  # a road user reached the line or left before it; what was measured of it
+    DUTY = "duty"  # how long each face was lit in the last ten minutes, and how often for nobody
     HEALTH = "health"  # a face changed between ok, degraded and fault
     PART = "part"  # a device or process changed between working and not
     VOICE = "voice"  # a clip was spoken, or withheld and why

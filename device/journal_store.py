@@ -21,6 +21,8 @@ SHED_ORDER: Final = (
     EventKind.VOICE,
     EventKind.PART,
     EventKind.CAUTION,
+    EventKind.PASSAGE,
+    EventKind.DUTY,
     EventKind.HEALTH,
     EventKind.NODE,
     EventKind.CONFIG,

@@ -19,6 +19,7 @@ from device.events import Event, EventKind
 from device.fusion import CameraTracker
 from device.health import FaceHealthKeeper, Health, SensorBoard, watches
 from device.observation import CameraObservation, Observation, SensorProblem
+from device.passages import PassageLog
 from device.tracking import RadarTracker
 from device.tracks import Track
 from device.voice import VoiceKeeper
@@ -89,6 +90,7 @@ class Pipeline:
         }
         self._deciders = {face: FaceDecider(face, config) for face in config.approaches}
         self._voice = VoiceKeeper()
+        self._passages = PassageLog(config)
         self._newest: dict[str, Observation] = {}
         self._before: dict[str, FaceDecision] = {}
 
@@ -102,6 +104,7 @@ class Pipeline:
         self._config = config
         for decider in self._deciders.values():
             decider.configure(config)
+        self._passages.configure(config)
         for camera in self._cameras.values():
             camera.set_parked_after_s(config.policy.parked_after_s)
 
@@ -120,7 +123,7 @@ class Pipeline:
         by_approach = usable(tracks)
         decisions = {face: self._decide(face, now_ns, by_approach, healthy, day) for face in self._deciders}
         says = self._voice.step(now_ns, self._config, day, decisions, self.board.trusted(healthy))
-        events = tuple(self._events(now_ns, decisions))
+        events = (*self._events(now_ns, decisions), *self._measure(now_ns, tracks, decisions))
         self._before = decisions
         return Output(tuple(tracks), decisions, says, events)
 
@@ -169,6 +172,14 @@ class Pipeline:
             log.exception("event=face_failed face=%s", face)
             reason = f"internal error: {type(error).__name__}"
             return FaceDecision(face, "clear", Health.FAULT, Shows.FAULT, None, None, (reason,), None)
+
+    def _measure(self, now_ns: int, tracks: Sequence[Track], decisions: Mapping[str, FaceDecision]) -> list[Event]:
+        try:
+            return self._passages.step(now_ns, tracks, decisions)
+        except Exception:  # what is measured for the report must not cost what is decided
+            self.counters.faulty += 1
+            log.exception("event=passages_failed")
+            return []
 
     def _events(self, now_ns: int, decisions: Mapping[str, FaceDecision]) -> Iterable[Event]:
         for face, decision in decisions.items():
