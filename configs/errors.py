@@ -76,10 +76,18 @@ MESSAGES: Mapping[str, Text] = {
         "这种雷达路上没车时不出声也问不到,不能单独照看一个来向",
         "this radar can be neither heard nor polled on an empty road, so it cannot watch an approach alone",
     ),
+    "short_lead": Text(
+        "要求的提前量给不到:{sensor} 看 {reach_m:g} m,按限速 {limit_kmh:g} km/h 提前 {gives_s:.1f} s"
+        "(策略最多用 {horizon_s:.1f} s);要 {need_m:.0f} m 的雷达,或只要求给得到的",
+        "this lead cannot be given: {sensor} sees {reach_m:g} m, at {limit_kmh:g} km/h that is {gives_s:.1f} s "
+        "(policy uses {horizon_s:.1f} s at most); fit a radar that sees {need_m:.0f} m, or ask for what there is",
+    ),
     # warnings
     "short_horizon": Text(
-        "看得不够远:{reach_m:g} m,按限速 {limit_kmh:g} km/h 只提前 {gives_s:.1f} s,策略要 {wants_s:.1f} s",
-        "sees too short: {reach_m:g} m at {limit_kmh:g} km/h gives {gives_s:.1f} s, policy wants {wants_s:.1f} s",
+        "看得不够远:{reach_m:g} m,按限速 {limit_kmh:g} km/h 只提前 {gives_s:.1f} s,{face} 要 {wants_s:.1f} s,"
+        "差 {short_s:.1f} s;车速 {covers_kmh} km/h 以内够用",
+        "sees too short: {reach_m:g} m at {limit_kmh:g} km/h gives {gives_s:.1f} s of the {wants_s:.1f} s that {face} "
+        "needs, {short_s:.1f} s short; covers up to {covers_kmh} km/h",
     ),
     "unwatched": Text("这个来向没有传感器照看", "no sensor watches this approach"),
     "no_lamp": Text("这个来向没有警示灯", "no lamp shows this approach's face"),

@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configs import edit, loader
+from configs import edit, lead, loader
 from configs.describe import option_allowed
 from configs.errors import ConfigError, Problem, Text, both
 from configs.files import write_atomically
@@ -77,10 +77,16 @@ def check_text(text: str, file: str) -> tuple[SiteConfig, list[Problem]]:
 def check_source(source: loader.Source) -> tuple[SiteConfig, list[Problem]]:
     """The same for parsed values."""
     config = loader.validate(source)
+    leads = [_placed(problem, source) for problem in lead.problems(config)]
     problems = _Drivers(source).check(config) + _bad_ground(config, source)
+    problems += [problem for problem in leads if not problem.is_warning]
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: problem.line or 0))
-    return config, _warnings(config, source)
+    return config, [problem for problem in leads if problem.is_warning] + _warnings(config, source)
+
+
+def _placed(problem: Problem, source: loader.Source) -> Problem:
+    return dataclasses.replace(problem, file=source.file, line=source.line(problem.path.split(".")))
 
 
 def _bad_ground(config: SiteConfig, source: loader.Source) -> list[Problem]:
@@ -244,17 +250,6 @@ def _warnings(config: SiteConfig, source: loader.Source) -> list[Problem]:
         line = source.line(path)
         found.append(Problem(code, file=source.file, line=line, path=loader.dotted(path), **fields))
 
-    wants_s = config.policy.gap_s.of(config.site.design_user)
-    for radar_id, radar in config.radars.items():
-        approach = config.approaches[radar.approach]
-        # The gap is the branch user's; the main face asks for less than that at every legal speed and reach.
-        if approach.road is not Road.MAIN:
-            continue
-        reach_m = radar.reach_m + radar.to_conflict_m
-        gives_s = reach_m / (approach.limit_kmh / 3.6)
-        if gives_s + 0.05 < wants_s:
-            params = {"reach_m": reach_m, "limit_kmh": approach.limit_kmh, "gives_s": gives_s, "wants_s": wants_s}
-            warn("short_horizon", "radars", radar_id, "reach_m", params=params)
     watched = {approach for entry in devices(config) for approach in _watches(entry.device)}
     shown = {face for lamp in config.lamps.values() for face in lamp.faces}
     for name, approach in config.approaches.items():

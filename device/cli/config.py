@@ -19,6 +19,7 @@ import click
 
 from configs import edit, loader
 from configs.errors import ConfigError, Problem
+from configs.lead import leads
 from configs.schema import SiteConfig
 from device import control
 from device.cli.common import (
@@ -36,6 +37,7 @@ from device.cli.common import (
     problem_lines,
 )
 from device.cli.language import _
+from device.cli.lead import lead_lines
 from device.site import changed_sections, check_site, check_text, write_compiled
 
 RELOAD_TIMEOUT_S = 10.0
@@ -101,12 +103,15 @@ def check(settings: Settings, file: pathlib.Path | None) -> None:
         "site": config.site.id,
         "problems": [problem.as_json(settings.lang) for problem in warnings],
     }
+    found = leads(config)
+    if found:
+        data["lead"] = [lead.as_json() for lead in found]
     ground = ""
     if any(camera.ground for camera in config.cameras.values()):
         from device.cli.calibrate import ground_of  # numpy and OpenCV, where a camera is calibrated
 
         data["ground"], ground = ground_of(config)
-    emit(data, "\n".join(part for part in (problem_lines(warnings), ground, text) if part))
+    emit(data, "\n".join(part for part in (problem_lines(warnings), lead_lines(found), ground, text) if part))
 
 
 @command.command("show", cls=Verb, help=_("Print the running configuration, or one value of it (else the file's)."))

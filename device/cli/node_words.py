@@ -23,6 +23,19 @@ _TABLE: tuple[tuple[str, str], ...] = (
         r"(?P<who>\S+): one target at (?P<n>\d+) m is the only cause for (?P<s>\d+) s",
         N_("{who}: one target at {n} m is the only cause for {s} s"),
     ),
+    (r"fewer sensors, held longer", N_("fewer sensors, held longer")),
+    (r"radar alone, held longer", N_("radar alone, held longer")),
+    (r"camera alone, held longer", N_("camera alone, held longer")),
+    (r"camera alone for more than 24 h", N_("camera alone for more than 24 h")),
+    (
+        r"(?P<who>\S+): frozen, the same moving targets in every frame",
+        N_("{who}: frozen, the same moving targets in every frame"),
+    ),
+    (r"(?P<who>\S+): flooded by clutter", N_("{who}: flooded by clutter")),
+    (
+        r"(?P<who>\S+): (?P<n>\d+) frames a second, (?P<m>\d+) before",
+        N_("{who}: {n} frames a second, {m} before"),
+    ),
     (r"lamps in the safe pattern: (?P<inner>.+)", N_("lamps in the safe pattern: {inner}")),
     (
         r"guard does not answer on guard\.sock: the external flasher must be flashing",
