@@ -20,6 +20,9 @@ class EventKind(enum.StrEnum):
     DUTY = "duty"  # how long each face was lit in the last ten minutes, and how often for nobody
     HEALTH = "health"  # a face changed between ok, degraded and fault
     PART = "part"  # a device or process changed between working and not
+    SPEEDING = "speeding"  # a road user far above the limit
+    WRONG_WAY = "wrong_way"  # a road user against the one-way direction, or on the other side of the road
+    RIGHT_TURN = "right_turn"  # a lorry that turned right without stopping
     VOICE = "voice"  # a clip was spoken, or withheld and why
     CONFIG = "config"  # a configuration was applied, refused or rolled back
     NODE = "node"  # the node started or stopped

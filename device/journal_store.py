@@ -20,6 +20,9 @@ SCHEMA_VERSION: Final = 1
 SHED_ORDER: Final = (
     EventKind.VOICE,
     EventKind.PART,
+    EventKind.SPEEDING,
+    EventKind.WRONG_WAY,
+    EventKind.RIGHT_TURN,
     EventKind.CAUTION,
     EventKind.PASSAGE,
     EventKind.DUTY,

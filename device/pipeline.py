@@ -20,6 +20,7 @@ from device.fusion import CameraTracker
 from device.health import FaceHealthKeeper, Health, SensorBoard, watches
 from device.observation import CameraObservation, Observation, SensorProblem
 from device.passages import PassageLog
+from device.road_events import RoadEventKeeper
 from device.tracking import RadarTracker
 from device.tracks import Track
 from device.voice import VoiceKeeper
@@ -91,6 +92,7 @@ class Pipeline:
         self._deciders = {face: FaceDecider(face, config) for face in config.approaches}
         self._voice = VoiceKeeper()
         self._passages = PassageLog(config)
+        self._road_events = RoadEventKeeper(config)
         self._newest: dict[str, Observation] = {}
         self._before: dict[str, FaceDecision] = {}
 
@@ -105,6 +107,7 @@ class Pipeline:
         for decider in self._deciders.values():
             decider.configure(config)
         self._passages.configure(config)
+        self._road_events.configure(config)
         for camera in self._cameras.values():
             camera.set_parked_after_s(config.policy.parked_after_s)
 
@@ -175,7 +178,7 @@ class Pipeline:
 
     def _measure(self, now_ns: int, tracks: Sequence[Track], decisions: Mapping[str, FaceDecision]) -> list[Event]:
         try:
-            return self._passages.step(now_ns, tracks, decisions)
+            return [*self._passages.step(now_ns, tracks, decisions), *self._road_events.step(now_ns, tracks)]
         except Exception:  # what is measured for the report must not cost what is decided
             self.counters.faulty += 1
             log.exception("event=passages_failed")

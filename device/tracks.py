@@ -42,6 +42,8 @@ class Track:
     speed_mps: float | None
     receding: bool
     updated_ns: int
+    lateral_m: float | None = None
+    """Across the road, positive to the left seen by a driver who comes in; None without a calibrated camera."""
 
     @property
     def time_to_arrival_s(self) -> float | None:
