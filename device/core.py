@@ -24,7 +24,8 @@ from device.control import ControlError, ControlServer
 from device.day import DayState, day_state
 from device.decision import first_shown
 from device.events import Event, EventKind
-from device.incident_files import FOLDER, IncidentFiles
+from device.incident_files import IncidentFiles
+from device.incident_folder import FOLDER
 from device.incidents import Incidents, Kept
 from device.journal import JournalWriter
 from device.journal_reader import JOURNAL_FILE

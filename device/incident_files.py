@@ -19,19 +19,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from configs.schema import SiteConfig
-from device.incidents import Begin, End, IncidentKind, Kept, Order, Trigger
+from device.incident_folder import NOTES, PART, SUFFIX, cut_name, prune, publish, rename_leftovers, stem
+from device.incidents import Begin, End, Kept, Order, Trigger
 from device.recording import RecordingError, RecordingFile
 from hal.clock import Clock, iso_utc
 
 log = logging.getLogger(__name__)
-
-FOLDER: Final = "incidents"
-"""Below the state folder."""
-
-SUFFIX: Final = ".mcap"
-PART: Final = ".mcap.part"
-NOTES: Final = "sentinel.incident"
-"""Name of the metadata record that a finished incident ends with: every event that was in it."""
 
 FREE_BYTES: Final = 50 * 1000 * 1000
 """Left free for the journal and the system; ``sentinel doctor`` calls less than this an error."""
@@ -45,9 +38,6 @@ RETRY_S: Final = 60.0
 QUEUE_ITEMS: Final = 8192
 WAITING_INCIDENTS: Final = 2
 """Beginnings that may wait for the disk, each with what was in the ring."""
-
-LEFT_OUT_FIRST: Final = (IncidentKind.ALERT, IncidentKind.FAULT, IncidentKind.NEAR_MISS)
-"""What is deleted first when there is no room, oldest first, down to a quarter of the count for each kind."""
 
 
 class IncidentFiles:
@@ -213,71 +203,6 @@ class IncidentFiles:
     def _failed(self, reason: str) -> None:
         self._problem = f"incident recordings cannot be written: {reason}"
         log.error("event=incident_not_written reason=%r", reason)
-
-
-def stem(wall_ns: int, trigger: Trigger) -> str:
-    """UTC time, kind and face: what a file is called by. Sorts by time."""
-    stamp = iso_utc(wall_ns)[:19].replace("-", "").replace(":", "")
-    return f"{stamp}Z-{trigger.kind.value}-{trigger.face or 'node'}"
-
-
-def cut_name(part: pathlib.Path) -> pathlib.Path:
-    """What a file that was never finished is called."""
-    return part.with_name(part.name.removesuffix(PART) + "-cut" + SUFFIX)
-
-
-def publish(part: pathlib.Path, named: pathlib.Path) -> None:
-    """Gives a file its name for good; one that is there already stays, and the new one gets a number."""
-    target, number = named, 1
-    while target.exists():
-        number += 1
-        target = named.with_name(f"{named.stem}-{number}{SUFFIX}")
-    part.rename(target)
-    handle = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def rename_leftovers(folder: pathlib.Path) -> None:
-    """What a power cut left becomes a cut recording."""
-    if folder.is_dir():
-        for part in sorted(folder.glob(f"*{PART}")):
-            publish(part, cut_name(part))
-
-
-def kind_of(path: pathlib.Path) -> IncidentKind | None:
-    """The kind in a file's name, None for a file that is not ours."""
-    words = path.name.split("-")
-    try:
-        return IncidentKind(words[1])
-    except (IndexError, ValueError):
-        return None
-
-
-def prune(folder: pathlib.Path, keep_count: int, keep_bytes: int) -> list[pathlib.Path]:
-    """Deletes until at most ``keep_count`` files and ``keep_bytes`` are left; returns what went. Raises OSError.
-
-    Files that are not incidents are left alone and not counted.
-    """
-    by_kind: dict[IncidentKind, list[tuple[pathlib.Path, int]]] = {kind: [] for kind in IncidentKind}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        kind = kind_of(path)
-        if kind is not None:
-            by_kind[kind].append((path, path.stat().st_size))
-    gone: list[pathlib.Path] = []
-    while True:
-        count = sum(len(files) for files in by_kind.values())
-        size = sum(size for files in by_kind.values() for _, size in files)
-        if count <= max(0, keep_count) and size <= keep_bytes:
-            return gone
-        share = max(1, keep_count // 4)
-        kind = next((k for k in LEFT_OUT_FIRST if len(by_kind[k]) > share), None)
-        kind = kind or next(k for k in LEFT_OUT_FIRST if by_kind[k])
-        path, _ = by_kind[kind].pop(0)
-        path.unlink(missing_ok=True)
-        gone.append(path)
 
 
 def _event(trigger: Trigger, wall_ns: int) -> str:

@@ -8,7 +8,7 @@ import contextlib
 import pathlib
 from typing import Any
 
-from device.replay import ReplayError
+from device.recorded import ReplayError
 
 
 def join(recording: pathlib.Path, pictures: pathlib.Path, out: pathlib.Path) -> int:

@@ -8,10 +8,7 @@ release and staleness show.
 import base64
 import binascii
 import dataclasses
-import io
 import json
-import pathlib
-import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,77 +17,16 @@ from device.day import DAYLIGHT
 from device.decision import FaceDecision
 from device.observation import CameraObservation, Observation, camera_observation
 from device.pipeline import Output, Pipeline, cause_body
-from device.recording import CONFIG_TOPIC, METADATA
+from device.recorded import Message, Recorded, ReplayError, read, source_of
 from device.sensors import radar_decoder, stale_after_s
 from hal.clock import NS_PER_MS, NS_PER_S
+from hal.errors import HalError
 from hal.interfaces import RadarDecoder
+
+__all__ = ["Recorded", "Replay", "ReplayError", "play", "read"]
 
 STEP_NS = 20 * NS_PER_MS
 AFTER_NS = 5 * NS_PER_S
-MAX_RECORD_BYTES = 64 * 1024 * 1024
-
-
-class ReplayError(Exception):
-    """The file is no recording, or not of this site. Exit 2."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Message:
-    """One recorded message. ``log_ns`` is its log_time."""
-
-    log_ns: int
-    topic: str
-    sequence: int
-    data: bytes
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Recorded:
-    """A recording as read. ``cut_off`` says where a damaged one ends, None for a whole one."""
-
-    messages: tuple[Message, ...]
-    anchor_wall_ns: int | None
-    anchor_mono_ns: int | None
-    cut_off: str | None
-
-
-def read(path: pathlib.Path) -> Recorded:
-    """All messages of an MCAP file in playing order. Raises ReplayError when nothing of it can be read."""
-    from mcap.exceptions import McapError
-    from mcap.records import Channel, Metadata
-    from mcap.records import Message as Record
-    from mcap.stream_reader import StreamReader
-
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ReplayError(f"{path}: {error.strerror}") from error
-    topics: dict[int, str] = {}
-    messages: list[Message] = []
-    anchor: dict[str, str] = {}
-    cut_off = None
-    stream = io.BytesIO(raw)
-    try:
-        for record in StreamReader(stream, validate_crcs=True, record_size_limit=MAX_RECORD_BYTES).records:
-            if isinstance(record, Channel):
-                topics[record.id] = record.topic
-            elif isinstance(record, Record) and record.channel_id in topics:
-                messages.append(Message(record.log_time, topics[record.channel_id], record.sequence, record.data))
-            elif isinstance(record, Metadata) and record.name == METADATA:
-                anchor = record.metadata
-    except (McapError, EOFError, struct.error, ValueError, KeyError) as error:
-        if not messages:
-            raise ReplayError(
-                f"{path}: not a recording (MCAP) that can be read: {error or type(error).__name__}"
-            ) from error
-        cut_off = f"byte {stream.tell()} of {len(raw)}"
-    messages.sort(key=lambda message: (message.log_ns, message.topic, message.sequence))
-    return Recorded(
-        tuple(messages),
-        int(anchor["anchor_wall_ns"]) if "anchor_wall_ns" in anchor else None,
-        int(anchor["anchor_mono_ns"]) if "anchor_mono_ns" in anchor else None,
-        cut_off,
-    )
 
 
 class Replay:
@@ -107,28 +43,28 @@ class Replay:
     ) -> None:
         self._recorded = recorded
         self._with_tracks = with_tracks
-        sources: dict[str, str] = {}
-        for message in recorded.messages:
-            kind, name = _source(message.topic)
-            if kind is not None:
-                sources[name] = kind
+        self._sources = {topic: source_of(topic) for topic in {message.topic for message in recorded.messages}}
+        sources = {name: kind for kind, name in self._sources.values() if name is not None}
         known = {**dict.fromkeys(config.radars, "radar"), **dict.fromkeys(config.cameras, "camera")}
         strangers = sorted(name for name, kind in sources.items() if known.get(name) != kind)
         if strangers:
+            has, fitted = ", ".join(strangers), ", ".join(sorted(known))
             raise ReplayError(
-                f"the recording is not of this site: it has {', '.join(strangers)}; "
-                f"the site file has {', '.join(sorted(known)) or 'no sensor'}"
+                f"the recording is not of this site: it has {has}; the site file has {fitted or 'no sensor'}",
+                f"录制不是这个站点的:录制里有 {has},站点文件里有 {fitted or '零个传感器'}",
             )
         if not sources:
-            raise ReplayError("the recording holds no radar bytes and no camera observations")
-        self._decoders: dict[str, RadarDecoder] = {name: radar_decoder(config, name) for name in config.radars}
+            raise ReplayError(
+                "the recording holds no radar bytes and no camera observations", "录制里没有雷达字节,也没有摄像机观测"
+            )
+        self._decoders = {name: _decoder(config, name) for name in config.radars if name in sources}
         self._start_ns = recorded.messages[0].log_ns
         self._pipeline = Pipeline(
             config,
             start_ns=self._start_ns,
             booted=not cold,
             not_fitted=frozenset() if strict else frozenset(known) - frozenset(sources),
-            stale_after_s=stale_after_s(config),
+            stale_after_s=_stale_after_s(config),
         )
         self._shown: dict[str, tuple[str, str, int | None]] = {}
 
@@ -150,8 +86,8 @@ class Replay:
                 yield from self._step(tick_ns, [])
 
     def _observations(self, message: Message) -> list[Observation]:
-        kind, name = _source(message.topic)
-        if kind is None:
+        kind, name = self._sources[message.topic]
+        if name is None:
             return []
         try:
             body = json.loads(message.data)
@@ -219,14 +155,21 @@ def play(recorded: Recorded, config: SiteConfig, write: Callable[[str], object],
         write(line + "\n")
 
 
-def _source(topic: str) -> tuple[str | None, str]:
-    parts = topic.split("/")
-    if topic != CONFIG_TOPIC and len(parts) == 4 and parts[0] == "":
-        if parts[1] == "radar" and parts[3] == "raw":
-            return "radar", parts[2]
-        if parts[1] == "camera" and parts[3] == "observations":
-            return "camera", parts[2]
-    return None, ""
+def _stale_after_s(config: SiteConfig) -> dict[str, float]:
+    try:
+        return stale_after_s(config)
+    except HalError as error:
+        raise ReplayError(str(error)) from error
+
+
+def _decoder(config: SiteConfig, name: str) -> RadarDecoder:
+    try:
+        return radar_decoder(config, name)
+    except (ValueError, HalError) as error:
+        raise ReplayError(
+            f"radars.{name}: {error}; the site file must have the driver of the radar that was recorded",
+            f"radars.{name}:{error};站点文件里要写录制时那台雷达的驱动",
+        ) from error
 
 
 def _json(line: dict[str, Any]) -> str:

@@ -5,9 +5,9 @@ import pathlib
 import click
 
 from device.cli.common import BAD_INPUT, Verb, emit, fail
-from device.cli.language import _
+from device.cli.language import _, language
 from device.joining import join
-from device.replay import ReplayError
+from device.recorded import ReplayError
 
 _FILE = click.Path(path_type=pathlib.Path)
 
@@ -21,7 +21,7 @@ def command(recording: pathlib.Path, pictures: pathlib.Path, out: pathlib.Path) 
     try:
         count = join(recording, pictures, out)
     except ReplayError as error:
-        fail(BAD_INPUT, str(error))
+        fail(BAD_INPUT, error.text.of(language()))
     except OSError as error:
         fail(BAD_INPUT, f"{out}: {error.strerror}")
     text = _("{out}: the recording with {count} pictures.").format(out=out, count=count)

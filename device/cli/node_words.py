@@ -42,6 +42,14 @@ _TABLE: tuple[tuple[str, str], ...] = (
         N_("guard does not answer: the external flasher must be flashing"),
     ),
     (r"guard does not answer", N_("guard does not answer")),
+    (
+        r"incident recordings cannot be written: (?P<why>.+)",
+        N_("incident recordings cannot be written: {why}"),
+    ),
+    (
+        r"incident recordings: the disk does not keep up, (?P<n>\d+) messages dropped",
+        N_("incident recordings: the disk does not keep up, {n} messages dropped"),
+    ),
     (r"not connected or not ready", N_("not connected or not ready")),
     (
         r"the wall clock cannot be trusted: voice quiet, lamp at full brightness",

@@ -27,6 +27,9 @@ OWN: Mapping[str, Row] = {
     "say": Row("device.cli.say:command", N_("Play a voice clip on the running node")),
     "detect": Row("device.cli.detect:command", N_("Detect road users in pictures or a video")),
     "record": Row("device.cli.record:command", N_("Record the running node's sensors")),
+    "incidents": Row(
+        "device.cli.incidents:command", N_("List what was recorded around alerts, near misses and faults")
+    ),
     "join": Row("device.cli.join:command", N_("Join a recording and the pictures kept beside it")),
     "replay": Row("device.cli.replay:command", N_("Replay a recording through tracking and decision")),
 }

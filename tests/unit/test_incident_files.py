@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from configs.schema import Recording as RecordingSettings
 from configs.schema import SiteConfig
 from device import incident_files
-from device.incident_files import NOTES, IncidentFiles, kind_of, prune
+from device.incident_files import IncidentFiles
+from device.incident_folder import NOTES, kind_of, prune, stored
 from device.incidents import Begin, End, IncidentKind, Kept, Order, Trigger
 from device.recording import METADATA
 from device.replay import read
@@ -80,6 +81,17 @@ def test_a_file_is_named_by_time_kind_and_face_and_says_why_it_is_there(tmp_path
     }
     ended = notes(files.folder / "20261122T000001Z-near_miss-branch_south.mcap", NOTES)
     assert ended["count"] == "2" and [event["kind"] for event in json.loads(ended["events"])] == ["alert", "near_miss"]
+
+
+def test_the_list_says_when_what_and_how_long_the_newest_first(tmp_path: pathlib.Path) -> None:
+    later = trigger(IncidentKind.NEAR_MISS, NOW_NS + 90 * NS_PER_S)
+    write(tmp_path, *incident(trigger()), *incident(later))
+    (tmp_path / "holiday.mcap").write_bytes(b"not ours")
+    (tmp_path / NAME.replace(".mcap", "-cut.mcap")).write_bytes(b"\x89MCAP0\r\n")
+    newest, oldest, cut = stored(tmp_path)
+    assert (newest.kind, newest.t, newest.seconds) == (IncidentKind.NEAR_MISS, "2026-11-22T00:01:30Z", 9.9)
+    assert oldest.face == "branch_south" and oldest.events is not None and oldest.events[0]["body"]["to"] == "alert"
+    assert (cut.kind, cut.seconds, cut.events) == (IncidentKind.ALERT, None, None)
 
 
 def test_it_plays_from_its_first_message_with_the_times_of_the_node(tmp_path: pathlib.Path) -> None:

@@ -1,0 +1,223 @@
+"""Recordings that are damaged, newer, older, or of another program: a clear error, and what could be read is played."""
+
+import json
+import pathlib
+import random
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.schema import SiteConfig
+from device import recording as recording_module
+from device.cli.replay import command
+from device.recorded import Recorded, ReplayError, read
+from device.recording import CONFIG_TOPIC, RecordingFile
+from device.replay import play
+from hal.clock import NS_PER_MS, NS_PER_S
+from hal.radar.ld2451_wire import WireTarget, encode_report
+from tests.support.road import Vehicle, site
+
+WALL_NS = 1_795_400_000 * NS_PER_S
+ANCHOR: dict[str, object] = {"anchor_wall_ns": WALL_NS, "anchor_mono_ns": 0, "clock_quality": "synced"}
+
+
+def recording(path: pathlib.Path, values: dict[str, object] | None = None, *, seconds: int = 20) -> pathlib.Path:
+    """A car at 50 km/h that arrives after 12 s; both main radars at 10 Hz."""
+    car = Vehicle(50, 12.0)
+    file = RecordingFile(path, values or site().model_dump(mode="json"), **ANCHOR)  # type: ignore[arg-type]
+    for tenth in range(10 * seconds):
+        target = car.target(tenth / 10)
+        seen = [WireTarget(0, round(target.distance_m or 0), int(target.speed_mps > 0), 50)] if target else []
+        file.put_radar("r_east", encode_report(seen), tenth * 100 * NS_PER_MS)
+        file.put_radar("r_west", encode_report([]), tenth * 100 * NS_PER_MS)
+    file.close()
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.delenv("SENTINEL_CONFIG", raising=False)
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(command, [*words, "--lang", "en", "--out", str(tmp_path / "out.jsonl")])
+
+    return run
+
+
+def test_without_a_site_file_the_recording_plays_with_its_own(
+    tmp_path: pathlib.Path, run: Callable[..., Result]
+) -> None:
+    result = run(str(recording(tmp_path / "a.mcap")))
+    assert result.exit_code == 0, result.output
+    assert "site file that is in the recording" in result.output
+    written: list[str] = []
+    play(read(tmp_path / "a.mcap"), site(), written.append)
+    assert (tmp_path / "out.jsonl").read_text() == "".join(written)
+
+
+def test_a_named_site_file_goes_before_the_recorded_one_unless_as_recorded(
+    tmp_path: pathlib.Path, run: Callable[..., Result]
+) -> None:
+    path = recording(tmp_path / "a.mcap")
+    missing = str(tmp_path / "none.yaml")
+    assert run(str(path), "--config", missing).exit_code == 2
+    assert run(str(path), "--config", missing, "--as-recorded").exit_code == 0
+
+
+def test_a_site_file_of_an_older_program_is_told_with_what_can_be_read(
+    tmp_path: pathlib.Path, run: Callable[..., Result]
+) -> None:
+    values = site().model_dump(mode="json")
+    values["policy"]["gap_seconds"] = 8
+    result = run(str(recording(tmp_path / "a.mcap", values)))
+    assert result.exit_code == 2
+    assert "policy" in result.output and "gap_seconds" in result.output
+    assert "r_east 200, r_west 200 messages over 19.9 s" in result.output and "--config" in result.output
+    written: list[str] = []
+    play(read(tmp_path / "a.mcap"), site(), written.append)
+    assert any('"caution"' in line for line in written), "and with a site file it plays"
+
+
+def test_no_site_file_anywhere_is_told(tmp_path: pathlib.Path, run: Callable[..., Result]) -> None:
+    from mcap.writer import Writer
+
+    with (tmp_path / "a.mcap").open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        channel = writer.register_channel("/radar/r_east/raw", "json", writer.register_schema("x", "jsonschema", b"{}"))
+        writer.add_message(channel, 5, b'{"data": ""}', 5)
+        writer.finish()  # type: ignore[no-untyped-call]
+    result = run(str(tmp_path / "a.mcap"))
+    assert result.exit_code == 2 and "give one with --config" in result.output
+    assert read(tmp_path / "a.mcap").site_values() is None
+
+
+def test_a_newer_format_is_refused_and_an_older_one_plays(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Result]
+) -> None:
+    monkeypatch.setattr(recording_module, "FORMAT", 3)
+    recording(tmp_path / "new.mcap")
+    result = run(str(tmp_path / "new.mcap"))
+    assert result.exit_code == 2 and "newer version" in result.output and "format 3" in result.output
+    monkeypatch.setattr(recording_module, "FORMAT", 1)  # what a file without the key is too
+    assert run(str(recording(tmp_path / "old.mcap"))).exit_code == 0
+
+
+def test_the_error_is_told_in_chinese(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.mcap").write_text("text")
+    result = CliRunner().invoke(command, [str(tmp_path / "a.mcap"), "--config", str(site_file(tmp_path)), "--lang", "zh"])
+    assert result.exit_code == 2 and "不是能读的录制" in result.output
+
+
+def site_file(folder: pathlib.Path) -> pathlib.Path:
+    path = folder / "site.json"
+    values = site().model_dump(mode="json")
+    values["radars"]["r_west"]["url"] = "/dev/ttyAMA2"  # a port serves one radar
+    path.write_text(json.dumps(values), encoding="utf-8")
+    return path
+
+
+def test_cut_off_in_the_middle_plays_to_there_and_is_exit_1(tmp_path: pathlib.Path, run: Callable[..., Result]) -> None:
+    path = recording(tmp_path / "a.mcap")
+    whole = path.read_bytes()
+    assert run(str(path)).exit_code == 0
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    path.write_bytes(whole[: len(whole) // 2])
+    result = run(str(path))
+    assert result.exit_code == 1 and f"of {len(whole) // 2}" in result.output
+    cut = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert cut[:3] == lines[:3], "what was read plays as before"
+
+
+def test_times_that_jump_are_refused_instead_of_played_for_a_year(tmp_path: pathlib.Path) -> None:
+    file = RecordingFile(tmp_path / "a.mcap", {}, **ANCHOR)  # type: ignore[arg-type]
+    file.put_radar("r_east", b"", NS_PER_S)
+    file.put_radar("r_east", b"", 400 * 24 * 3600 * NS_PER_S)
+    file.close()
+    with pytest.raises(ReplayError, match="jump 9599 hours ahead"):
+        read(tmp_path / "a.mcap")
+
+
+def test_a_radar_without_bytes_in_the_site_file_is_named(tmp_path: pathlib.Path) -> None:
+    values = site().model_dump(mode="json")
+    values["radars"]["r_west"] = {"driver": "replay", "path": "none.mcap", "approach": "main_west"}
+    config = SiteConfig.model_validate(values)
+    recorded = read(recording(tmp_path / "a.mcap", seconds=1))
+    with pytest.raises(ReplayError, match=r"radars\.r_west: "):
+        play(recorded, config, lambda _line: None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]", b"{", b'{"data": 5}', b'{"data": "@@@"}', b'{"data": "AAA"}', b"\xff\xfe", b'{"other": ""}', b"null"],
+)
+def test_a_message_that_says_nothing_costs_itself(tmp_path: pathlib.Path, data: bytes) -> None:
+    recorded = read(recording(tmp_path / "a.mcap"))
+    bad = Recorded(
+        tuple(
+            sorted(
+                [*recorded.messages, *(m for m in _like(recorded, data))],
+                key=lambda m: (m.log_ns, m.topic, m.sequence),
+            )
+        ),
+        recorded.anchor_wall_ns,
+        recorded.anchor_mono_ns,
+        None,
+    )
+    assert _faces(bad) == _faces(recorded)
+
+
+def _like(recorded: Recorded, data: bytes) -> list[recording_module.Any]:
+    import dataclasses
+
+    every_third = [m for m in recorded.messages if m.topic != CONFIG_TOPIC][::3]
+    return [dataclasses.replace(m, data=data, sequence=m.sequence + 10_000) for m in every_third]
+
+
+def _faces(recorded: Recorded) -> list[str]:
+    written: list[str] = []
+    play(recorded, site(), written.append)
+    return [line for line in written if '"kind": "face"' in line]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, bytes]:
+    folder = tmp_path_factory.mktemp("good")
+    found = {}
+    for compress in (False, True):
+        path = folder / f"{compress}.mcap"
+        file = RecordingFile(path, {"site": {}}, compress=compress, **ANCHOR)  # type: ignore[arg-type]
+        for tenth in range(300):
+            file.put_radar("r_east", random.Random(tenth).randbytes(40), tenth * 100 * NS_PER_MS)
+        file.close()
+        found[compress] = path.read_bytes()
+    return found
+
+
+@given(
+    compress=st.booleans(),
+    cut=st.floats(0, 1),
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
+)
+def test_damage_anywhere_gives_what_could_be_read_or_a_clear_error(
+    good: dict[bool, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+    compress: bool,
+    cut: float,
+    flips: list[tuple[float, int]],
+) -> None:
+    data = bytearray(good[compress])
+    for where, value in flips:
+        data[int(where * len(data))] = value
+    path = tmp_path_factory.getbasetemp() / "damaged.mcap"
+    path.write_bytes(data[: round(cut * len(data))])
+    try:
+        recorded = read(path)
+    except ReplayError as error:
+        assert "damaged.mcap" in str(error) and error.text.zh
+    else:
+        assert len(recorded.messages) <= 301
+        assert list(recorded.messages) == sorted(recorded.messages, key=lambda m: (m.log_ns, m.topic, m.sequence))
