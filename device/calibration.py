@@ -1,7 +1,7 @@
 """Known points of a camera's picture -> its ground plane, with how well they fit; a bad calibration is refused.
 
 Imported by vision and the command line only: it needs numpy and OpenCV, which core must never load. Invariants: what
-``ground_plane`` returns maps every given point to its place within ``allowed_residual_m``, has all of them in front of
+``calibrate`` returns maps every given point to its place within ``allowed_residual_m``, has all of them in front of
 the camera, and shows road in all of the approach's zones; what it refuses names the point, its value and what is
 allowed. Least squares run in pixels of the picture, because that is where points are marked with an error.
 """
@@ -16,17 +16,21 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from configs.errors import ConfigError, Problem, Text
-from configs.ground import PointOnRoad, problems, value_of
+from configs.errors import ConfigError, Problem
+from configs.ground import PointOnRoad, problems
 from configs.schema import SiteConfig, Zones
+from device.calibration_limits import (
+    MOST_CONDITION,
+    PointFit,
+    agrees,
+    behind,
+    horizon_in_zone,
+    ill_conditioned,
+    keeps,
+    left_out_most_m,
+    off,
+)
 from device.ground_plane import DETECTOR_PX, GroundPlane, Matrix
-
-MOST_CONDITION = 100.0
-"""Of the normalised equations. Points spread over a lane give 3 to 60; above this a pixel of a mark, and not the road,
-decides where the plane lies."""
-
-FIXED_RESIDUAL_M, RESIDUAL_SHARE = 0.5, 0.05
-"""A point may be half a metre and 5 % of its distance off: what a tape and three pixels at 60 m are."""
 
 GOOD_SHARE, GOOD_M, FINE_M = 0.10, 3.0, 0.5
 """A distance is reliable while a pixel's error keeps it within 10 % and 3 m; under half a metre is always good."""
@@ -44,20 +48,6 @@ class _Mark:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class PointFit:
-    """How one point agrees with the plane. ``left_out_m``: how far off it is for a plane made of the others, None with
-    four points or where the others make none."""
-
-    number: int
-    image: tuple[float, float]
-    distance_m: float
-    lateral_m: float
-    residual_m: float
-    residual_pct: float
-    left_out_m: float | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Calibration:
     """One camera's plane on one approach."""
 
@@ -72,12 +62,8 @@ class Calibration:
     def error_m(self, distance_m: float) -> float | None:
         """How far off the camera is at a distance, in the middle of the lane, when the foot of the box and each of the
         marks are one pixel of the detector's picture off, independently; None where the picture shows no road."""
-        foot_m = self.plane.pixel_error_m(distance_m)
         at = self.plane.image_of(distance_m, self.plane.middle_lateral_m)
-        if foot_m is None or at is None:
-            return None
-        seen = [plane.on_plane(*at) for plane in self.shaken]
-        return math.hypot(foot_m, *(math.inf if place is None else place.distance_m - distance_m for place in seen))
+        return None if at is None else _error_m(self.plane, self.shaken, *at)
 
     @property
     def reliable_to_m(self) -> float | None:
@@ -95,11 +81,6 @@ class Calibration:
     def worst(self) -> PointFit:
         """The point that is most off."""
         return max(self.points, key=lambda point: point.residual_m)
-
-
-def allowed_residual_m(distance_m: float) -> float:
-    """How far a point may be off at its distance."""
-    return FIXED_RESIDUAL_M + RESIDUAL_SHARE * abs(distance_m)
 
 
 def calibrations(config: SiteConfig) -> tuple[list[Calibration], list[Problem]]:
@@ -133,10 +114,10 @@ def calibrate(camera: str, approach: str, points: Sequence[PointOnRoad], zones: 
         raise ConfigError(found)
     condition = _condition(points)
     if condition > MOST_CONDITION:
-        raise ConfigError([_ill_conditioned(path, condition)])
+        raise ConfigError([ill_conditioned(path, condition)])
     plane = _fit(points, path)
     fits = tuple(_judged(plane, points, index) for index in range(len(points)))
-    found = _too_far_off(fits, path) or _horizon_in_zone(plane, zones, f"cameras.{camera}.zones.{approach}")
+    found = _too_far_off(points, fits, path) or horizon_in_zone(plane, zones, f"cameras.{camera}.zones.{approach}")
     if found:
         raise ConfigError(found)
     return Calibration(camera, approach, plane, fits, condition, tuple(_shaken(points, path)))
@@ -148,13 +129,13 @@ def _fit(points: Sequence[PointOnRoad], path: str) -> GroundPlane:
     middle = road.mean(axis=0)
     fitted, _ = cv2.findHomography(road - middle, image * DETECTOR_PX, 0)
     if fitted is None or not np.isfinite(fitted).all() or abs(float(np.linalg.det(fitted))) < _NO_INVERSE:
-        raise ConfigError([_ill_conditioned(path, math.inf)])
+        raise ConfigError([ill_conditioned(path, math.inf)])
     to_image = np.diag([1 / DETECTOR_PX[0], 1 / DETECTOR_PX[1], 1.0]) @ fitted @ _shift(-middle)
     to_road = np.linalg.inv(to_image)
     to_road /= float((np.column_stack([image, np.ones(len(image))]) @ to_road[2]).mean())
     for index, (x, y) in enumerate(image):
         if float(to_road[2] @ (x, y, 1.0)) <= 0:
-            raise ConfigError([_behind(path, index, points[index])])
+            raise ConfigError([behind(path, index, points[index])])
     to_image = np.linalg.inv(to_road)  # of this scale its denominator is positive in front of the camera
     nearest_m, farthest_m = float(road[:, 0].min()), float(road[:, 0].max())
     return GroundPlane(_plain(to_road), _plain(to_image), nearest_m, farthest_m, float(middle[1]))
@@ -166,6 +147,16 @@ def _shaken(points: Sequence[PointOnRoad], path: str) -> Iterator[GroundPlane]:
         for moved in ((x + 1 / DETECTOR_PX[0], y), (x, y + 1 / DETECTOR_PX[1])):
             mark = _Mark(moved, point.distance_m, point.lateral_m)
             yield _fit([*points[:index], mark, *points[index + 1 :]], path)
+
+
+def _error_m(plane: GroundPlane, shaken: Sequence[GroundPlane], x: float, y: float) -> float | None:
+    """By how much a pixel of the place itself and one of each mark move its distance, in quadrature."""
+    width, height = DETECTOR_PX
+    here, *seen = [plane.on_plane(x, y), plane.on_plane(x + 1 / width, y), plane.on_plane(x, y + 1 / height)]
+    seen += [other.on_plane(x, y) for other in shaken]
+    if here is None or None in seen:
+        return None
+    return math.hypot(*(place.distance_m - here.distance_m for place in seen if place is not None))
 
 
 def _arrays(points: Sequence[PointOnRoad]) -> tuple[Array, Array]:
@@ -203,16 +194,74 @@ def _plain(matrix: npt.NDArray[Any]) -> Matrix:
 
 def _judged(plane: GroundPlane, points: Sequence[PointOnRoad], index: int) -> PointFit:
     point = points[index]
-    others = [other for place, other in enumerate(points) if place != index]
-    left_out_m = None
-    if len(others) >= 4 and not problems(others, ""):
-        with contextlib.suppress(ConfigError):  # where the others alone make no plane there is nothing to say
-            left_out_m = _off_m(_fit(others, ""), point)
-    shown = plane.image_of(point.distance_m, point.lateral_m)
-    off_pct = math.inf if shown is None else 100 * math.dist(shown, point.image)
+    left_out_m, most_m = _left_out(points, index)
     return PointFit(
-        index + 1, point.image, point.distance_m, point.lateral_m, _off_m(plane, point), off_pct, left_out_m
+        number=index + 1,
+        image=point.image,
+        distance_m=point.distance_m,
+        lateral_m=point.lateral_m,
+        residual_m=_off_m(plane, point),
+        residual_pct=_off_pct(plane, point),
+        left_out_m=left_out_m,
+        left_out_most_m=most_m,
     )
+
+
+def _left_out(points: Sequence[PointOnRoad], index: int) -> tuple[float | None, float | None]:
+    """How far off a point is for the plane of the others, and how far it may be; None where they do not know."""
+    point = points[index]
+    others = [*points[:index], *points[index + 1 :]]
+    plane = _without(points, index)
+    if plane is None:
+        return None, None
+    off_m = _off_m(plane, point)
+    most_m = left_out_most_m(point.distance_m, 0.0)
+    if off_m <= most_m:
+        return off_m, most_m
+    with contextlib.suppress(ConfigError):
+        pixel_m = _error_m(plane, tuple(_shaken(others, "")), *point.image)
+        if pixel_m is not None and math.isfinite(off_m):
+            return off_m, left_out_most_m(point.distance_m, pixel_m)
+    return None, None
+
+
+def _too_far_off(points: Sequence[PointOnRoad], fits: Sequence[PointFit], path: str) -> list[Problem]:
+    """Points that do not agree. One bad mark pulls the plane off its neighbours too: where the others agree among
+    themselves without it, it alone is named."""
+    found = [fit for fit in fits if not keeps(fit)]
+    odd_one = _agree_without(points, fits) if found else None
+    return [off(fit, path) for fit in ([odd_one] if odd_one is not None else found)]
+
+
+def _without(points: Sequence[PointOnRoad], index: int) -> GroundPlane | None:
+    """The plane of all points but one, None where those make none."""
+    others = [*points[:index], *points[index + 1 :]]
+    if len(others) < 4 or problems(others, "") or _condition(others) > MOST_CONDITION:
+        return None
+    with contextlib.suppress(ConfigError):
+        return _fit(others, "")
+    return None
+
+
+def _agree_without(points: Sequence[PointOnRoad], fits: Sequence[PointFit]) -> PointFit | None:
+    """The point without which all others agree, and best; None where there is none. Four others always agree, which
+    says nothing."""
+    best, least_pct = None, math.inf
+    for index, fit in enumerate(fits):
+        others = _without(points, index) if len(points) > 5 else None
+        if others is None:
+            continue
+        kept = [(other, _off_pct(others, other)) for other in (*points[:index], *points[index + 1 :])]
+        agree = all(agrees(_off_m(others, other), off_pct, other.distance_m) for other, off_pct in kept)
+        worst_pct = max(off_pct for _other, off_pct in kept)
+        if agree and worst_pct < least_pct:
+            best, least_pct = fit, worst_pct
+    return best
+
+
+def _off_pct(plane: GroundPlane, point: PointOnRoad) -> float:
+    shown = plane.image_of(point.distance_m, point.lateral_m)
+    return math.inf if shown is None else 100 * math.dist(shown, point.image)
 
 
 def _off_m(plane: GroundPlane, point: PointOnRoad) -> float:
@@ -220,62 +269,3 @@ def _off_m(plane: GroundPlane, point: PointOnRoad) -> float:
     if place is None:
         return math.inf
     return math.hypot(place.distance_m - point.distance_m, place.lateral_m - point.lateral_m)
-
-
-def _too_far_off(fits: Sequence[PointFit], path: str) -> list[Problem]:
-    found = []
-    for fit in fits:
-        most_m = allowed_residual_m(fit.distance_m)
-        if fit.residual_m > most_m:
-            detail = Text(
-                f"第 {fit.number} 点与其他点对不上:差 {fit.residual_m:.2f} m(图像 {fit.residual_pct:.1f} %)",
-                f"point {fit.number} does not agree with the others: {fit.residual_m:.2f} m off "
-                f"({fit.residual_pct:.1f} % of the picture)",
-            )
-            allowed = Text(
-                f"≤ {most_m:.2f} m({FIXED_RESIDUAL_M:g} m 加距离的 {RESIDUAL_SHARE:.0%});重量这一点,看有没有写串",
-                f"≤ {most_m:.2f} m ({FIXED_RESIDUAL_M:g} m and {RESIDUAL_SHARE:.0%} of the distance); measure it "
-                "again, or see whether two were mixed up",
-            )
-            value = {"image": list(fit.image), "distance_m": fit.distance_m, "lateral_m": fit.lateral_m}
-            found.append(_problem(f"{path}.{fit.number - 1}", detail, allowed, value))
-    return found
-
-
-def _horizon_in_zone(plane: GroundPlane, zones: Zones | None, path: str) -> list[Problem]:
-    """A zone is drawn on the road: where it reaches above the horizon, the zone or the points are wrong."""
-    found = []
-    drawn = {"wait": zones.wait, "approach": zones.approach} if zones is not None else {}
-    for name, polygon in drawn.items():
-        for index, corner in enumerate(polygon or ()):
-            if plane.above_horizon(*corner):
-                detail = Text(
-                    "按这个来向的标定点,区域的这个角在地平线以上",
-                    "by this approach's calibration points, this corner of the zone is above the horizon",
-                )
-                allowed = Text("路面上的点;改区域或重量标定点", "a place on the road; mend the zone or the points")
-                found.append(_problem(f"{path}.{name}.{index}", detail, allowed, list(corner)))
-    return found
-
-
-def _ill_conditioned(path: str, condition: float) -> Problem:
-    detail = Text("这些点挤在一起,定不准路面", "these points are too close together to give a ground plane")
-    allowed = Text(
-        f"条件数 ≤ {MOST_CONDITION:g};点要散开,远近左右都有",
-        f"condition number ≤ {MOST_CONDITION:g}; spread the points, near and far, left and right",
-    )
-    value = f"{condition:.0f}" if math.isfinite(condition) else "∞"
-    return _problem(path, detail, allowed, value)
-
-
-def _behind(path: str, index: int, point: PointOnRoad) -> Problem:
-    detail = Text(
-        f"第 {index + 1} 点按其他点算在地平线以上或镜头后面",
-        f"point {index + 1} is above the horizon or behind the camera by the other points",
-    )
-    allowed = Text("图像里看得见的路面上的点", "a point of the road that the picture shows")
-    return _problem(f"{path}.{index}", detail, allowed, value_of(point))
-
-
-def _problem(path: str, detail: Text, allowed: Text, value: object) -> Problem:
-    return Problem("rule", path=path, value=value, allowed=allowed, params={"detail": detail})

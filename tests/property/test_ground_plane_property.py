@@ -1,15 +1,19 @@
 """A camera somewhere above a road, calibrated by points that it sees, tells where a road user stands."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ConfigError
 from configs.ground import problems
 from configs.schema import GroundPoint
-from device.calibration import Calibration, allowed_residual_m, calibrate
+from device.calibration import Calibration, calibrate
+from device.calibration_limits import allowed_residual_m
 from device.ground_plane import DETECTOR_PX
 from tests.support.poses import Pose
+
+few = settings(max_examples=50, deadline=None)
+"""A calibration is a few dozen fits."""
 
 poses = st.builds(
     Pose,
@@ -52,6 +56,7 @@ def calibrated(points: list[GroundPoint]) -> Calibration:
     return calibrate("c_branch", "branch_south", points)
 
 
+@few
 @given(poses, grids, st.floats(0, 1), st.floats(-1, 1))
 def test_exact_points_give_every_distance_within_rounding(
     pose: Pose, grid: tuple[float, float, float, int], along: float, across: float
@@ -72,6 +77,7 @@ def test_exact_points_give_every_distance_within_rounding(
 pixels = st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=8, max_size=8)
 
 
+@few
 @given(poses, grids, pixels)
 def test_marks_one_pixel_off_are_no_further_off_on_the_road_than_the_calibration_says(
     pose: Pose, grid: tuple[float, float, float, int], noise: list[tuple[float, float]]
@@ -99,6 +105,7 @@ def test_marks_one_pixel_off_are_no_further_off_on_the_road_than_the_calibration
         assert abs(seen.distance_m - distance_m) <= 4.5 * said_m + 0.02
 
 
+@few
 @given(poses, grids, st.integers(0, 7), st.floats(0.04, 0.1))
 def test_a_point_marked_far_off_is_refused_or_shows_in_its_residual(
     pose: Pose, grid: tuple[float, float, float, int], which: int, off: float
@@ -120,6 +127,7 @@ def test_a_point_marked_far_off_is_refused_or_shows_in_its_residual(
         assert max(point.residual_pct for point in found.points) > 100 / DETECTOR_PX[1] / 2
 
 
+@few
 @given(poses, st.floats(0, 1), st.floats(0, 1))
 def test_what_has_a_place_is_on_the_road_side_of_the_horizon(pose: Pose, x: float, y: float) -> None:
     found = calibrated(marked(pose, road_points((8.0, 20.0, 2.0, 6))))

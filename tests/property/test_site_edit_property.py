@@ -116,6 +116,14 @@ def test_a_whole_section_is_not_overwritten_by_mistake() -> None:
             edit.set_value(DESK, path, "1")
 
 
+def test_a_list_takes_the_place_of_a_list_of_lines_unless_a_comment_would_go() -> None:
+    assert edit.set_value("v:\n  - 1\n  - 2\nw: 3 # kept\n", "v", "[4]") == "v: [4]\nw: 3 # kept\n"
+    assert edit.set_value("v:\n- 1\n", "v", "[\n  4,\n  5]") == "v: [\n  4,\n  5]\n"
+    for text, value in (("v:\n  - 1 # why\n  - 2\n", "[4]"), ("v:\n  - 1\n", "4"), ("- - 1\n", "[4]")):
+        with pytest.raises(ConfigError):
+            edit.set_value(text, "v", value)
+
+
 def test_the_five_before_are_kept_and_rollback_walks_back(tmp_path: pathlib.Path) -> None:
     site, state = tmp_path / "site.yaml", tmp_path / "state"
     site.write_text("n: 0\n", encoding="utf-8")
