@@ -27,7 +27,7 @@ COAST_S = 1.5
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
     """One road user's way in on one approach; arrays of one length. ``by_radar`` and ``by_camera`` say who could see
-    it, nobody where it was hidden; ``ends_s``: when it reached the line or left the approach."""
+    it, nobody where it was hidden or outshone; ``ends_s``: when it reached the line or left the approach."""
 
     user: User
     approach: str
@@ -125,12 +125,13 @@ def _stretches(pairs: Sequence[Pair]) -> list[list[Pair]]:
 
 
 def _run(user: User, stretch: Sequence[Pair]) -> Run:
+    pairs = [(pair, not pair[1].occluded and not pair[1].outshone) for pair in stretch]
     return Run(
         user=user,
         approach=stretch[0][0].approach,
         t_s=np.array([sample.t_s for sample, _ in stretch]),
         distance_m=np.array([sample.distance_m for sample, _ in stretch]),
         speed_mps=np.array([sample.speed_mps for sample, _ in stretch]),
-        by_radar=np.array([sight.by_radar and not sight.occluded for _, sight in stretch], dtype=np.bool_),
-        by_camera=np.array([sight.by_camera and not sight.occluded for _, sight in stretch], dtype=np.bool_),
+        by_radar=np.array([sight.by_radar and free for (_, sight), free in pairs], dtype=np.bool_),
+        by_camera=np.array([sight.by_camera and free for (_, sight), free in pairs], dtype=np.bool_),
     )

@@ -1,0 +1,127 @@
+"""Which scenes are judged: junctions, traffic, fittings and seeds; and the work of one scene, for a pool of processes.
+
+Invariants: a scene's result depends on its entry alone, so the same seeds give the same figures on any number of
+workers and in any order; recordings live in a folder of the caller's and are removed as soon as they are judged unless
+they are to be kept.
+"""
+
+import concurrent.futures
+import dataclasses
+import itertools
+import pathlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from tools.evaluate.case import judge, tally
+from tools.evaluate.tally import Tally
+from tools.sim.demand import LEVELS
+from tools.sim.layouts import LAYOUTS
+from tools.sim.scene import read_scene
+from tools.sim.sensing.fittings import Fitting, site_config
+from tools.sim.sensing.recorder import record
+from tools.sim.sensing.weather import PRESETS
+from tools.sim.simulate import simulate
+
+WEATHERS = ("clean", "faults", "rain")
+"""Each scene is recorded once in each."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One scene. ``layout`` names one of ``tools.sim.layouts``, ``demand`` a level of ``tools.sim.demand``."""
+
+    layout: str
+    demand: str
+    fitting: Fitting
+    seed: int
+    seconds: float
+
+
+PLAN: tuple[tuple[str, str, Fitting], ...] = (
+    ("t60", "normal", Fitting.RADAR_CAMERA),
+    ("crossing80x2", "conflicts", Fitting.RADAR_CAMERA),
+    ("t80", "busy", Fitting.LONG_RADAR),
+    ("crossing60", "conflicts", Fitting.FULL),
+    ("curve60", "normal", Fitting.RADAR_CAMERA),
+    ("t60x2", "busy", Fitting.RADAR_ONLY),
+    ("skew80", "conflicts", Fitting.FULL),
+    ("crossing100x2", "conflicts", Fitting.LONG_RADAR),
+    ("t40", "busy", Fitting.FULL),
+    ("crossing40", "conflicts", Fitting.RADAR_CAMERA),
+    ("curve40x2", "normal", Fitting.RADAR_ONLY),
+    ("crossing80", "conflicts", Fitting.FULL),
+    ("skew60x2", "quiet", Fitting.RADAR_CAMERA),
+    ("t100x2", "normal", Fitting.LONG_RADAR),
+    ("crossing60x2", "conflicts", Fitting.RADAR_CAMERA),
+    ("crossing100", "conflicts", Fitting.LONG_RADAR),
+)
+"""Every shape, limit, number of lanes, level of traffic and fitting that a node is sold with. Half of the scenes are
+crossings full of reckless branch drivers: without them there are hardly any conflicts to be alerted of."""
+
+CI_SECONDS = 600.0
+FULL_SECONDS = 1200.0
+CI_SEED = 20_260
+WORKERS = 2
+
+
+def fixed() -> Iterator[Entry]:
+    """The scenes of CI."""
+    yield from _round(CI_SEED, CI_SECONDS)
+
+
+def fresh(first_seed: int) -> Iterator[Entry]:
+    """Scenes without end, with seeds from ``first_seed`` on."""
+    for turn in itertools.count():
+        yield from _round(first_seed + turn, FULL_SECONDS)
+
+
+def rounds(first_seed: int, count: int) -> Iterator[Entry]:
+    """The plan with each of ``count`` seeds."""
+    for turn in range(count):
+        yield from _round(first_seed + turn, CI_SECONDS)
+
+
+def _round(seed: int, seconds: float) -> Iterator[Entry]:
+    for number, (layout, demand, fitting) in enumerate(PLAN):
+        yield Entry(layout, demand, fitting, seed + 1000 * number, seconds)
+
+
+def work(entry: Entry, weathers: Sequence[str], keep: pathlib.Path | None) -> list[Tally]:
+    """Simulates, records, plays and judges one scene in each weather."""
+    scene = simulate(LAYOUTS[entry.layout], LEVELS[entry.demand], entry.seed, entry.seconds)
+    found = []
+    with tempfile.TemporaryDirectory(prefix="sentinel-evaluate-") as name:
+        folder = keep or pathlib.Path(name)
+        for weather in weathers:
+            files = record(scene, entry.fitting, PRESETS[weather], entry.seed, folder)
+            # The truth as it was written is what is judged, so that the same files give the same verdict again.
+            truth = read_scene(files.truth)
+            judged = judge(files.recording, truth, site_config(scene, entry.fitting))
+            found.append(tally(judged, fitting=entry.fitting.value))
+    return found
+
+
+def run(
+    entries: Iterable[Entry],
+    weathers: Sequence[str],
+    *,
+    keep: pathlib.Path | None,
+    enough: Callable[[Sequence[Tally]], bool],
+    told: Callable[[Entry, Sequence[Tally]], None],
+    workers: int = WORKERS,
+) -> list[Tally]:
+    """All scenes, or as many as are ``enough``; results in the order of the entries, whoever was done first."""
+    found: list[Tally] = []
+    waiting = iter(entries)
+    with concurrent.futures.ProcessPoolExecutor(workers) as pool:
+        running = [(entry, pool.submit(work, entry, weathers, keep)) for entry in itertools.islice(waiting, workers)]
+        while running:
+            entry, done = running.pop(0)
+            found += (tallies := done.result())
+            told(entry, tallies)
+            if enough(found):
+                for _, other in running:
+                    other.cancel()
+                break
+            running += [(nxt, pool.submit(work, nxt, weathers, keep)) for nxt in itertools.islice(waiting, 1)]
+    return found
