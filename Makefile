@@ -4,7 +4,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test check bench evidence nightly system build lock docs clean
+.PHONY: help demo test check bench evidence nightly system build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -50,6 +50,9 @@ lock:  ## 重新导出依赖 / exports the hashed requirements again (needs uv)
 	cd tools/install && for extra in node dev; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    -q $$([ $$extra = dev ] && echo --extra dev) ../../pyproject.toml -o requirements-$$extra.txt; done
+
+golden: build  ## 接受回放结果(先看它打印的差别)/ accepts what the replay says now; read what it prints
+	$(PY) -m tests.replay.accept
 
 docs:  ## 重新生成配置参考 / writes the configuration reference again
 	$(PY) -m tools.build.reference docs/config-reference.md

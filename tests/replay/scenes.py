@@ -1,0 +1,136 @@
+"""The golden recordings: what they show, and how they were made (``python -m tests.replay.accept --record NAME``).
+
+Each is a hand-made road seen through the simulated sensors, with its site file inside. The files in ``golden/`` are
+what is tested, not this module: they stay as they are when the simulation changes.
+"""
+
+import dataclasses
+import pathlib
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from device.recording import RecordingFile
+from hal.clock import NS_PER_S
+from hal.radar.ld2451_wire import WireTarget, encode_report
+from tests.support.sensed import scene, user
+from tools.sim.scene import Kind, User
+from tools.sim.sensing.fittings import Fitting, site_config, site_values
+from tools.sim.sensing.recorder import ANCHOR_MONO_NS, ANCHOR_WALL_NS, Heard, heard
+from tools.sim.sensing.weather import CLEAN, FAULTS, RAIN, Weather
+
+FOLDER = pathlib.Path(__file__).parent / "golden"
+OCCLUSION = dataclasses.replace(CLEAN, name="occlusion", occlusion=True)
+
+Change = Callable[[Iterable[Heard]], Iterator[Heard]]
+
+
+def silent(sensor: str, from_s: float, until_s: float = float("inf")) -> Change:
+    """The sensor says nothing for a while."""
+
+    def change(messages: Iterable[Heard]) -> Iterator[Heard]:
+        return (m for m in messages if m.sensor != sensor or not from_s <= m.t_s < until_s)
+
+    return change
+
+
+def swinging(sensor: str, distance_m: int) -> Change:
+    """The radar reports one target in every frame that comes and never gets nearer: a fence that swings in the wind."""
+    rng = random.Random(1)
+
+    def change(messages: Iterable[Heard]) -> Iterator[Heard]:
+        for message in messages:
+            if message.sensor == sensor:
+                report = encode_report([WireTarget(0, distance_m + rng.randint(-1, 1), 1, rng.randint(20, 24))])
+                message = dataclasses.replace(message, radar=report)
+            yield message
+
+    return change
+
+
+def as_it_is(messages: Iterable[Heard]) -> Iterator[Heard]:
+    """No change."""
+    return iter(messages)
+
+
+@dataclasses.dataclass(frozen=True)
+class Golden:
+    """One recording: who is on the road, what watches it and in which weather, and what goes wrong."""
+
+    users: Sequence[User]
+    fitting: Fitting = Fitting.RADAR_CAMERA
+    weather: Weather = CLEAN
+    seconds: float = 20.0
+    change: Change = as_it_is
+
+
+def coming(name: str, kind: Kind = Kind.CAR, *, at_line_s: float, kmh: float = 50, approach: str = "main_east") -> User:
+    """Drives steadily and is at the line at this time."""
+    from_m = min(290.0, at_line_s * kmh / 3.6)
+    return user(name, kind, approach=approach, kmh=kmh, from_m=from_m, at_s=at_line_s - from_m * 3.6 / kmh)
+
+
+GOLDEN: Mapping[str, Golden] = {
+    "lone_car_50_kmh": Golden([coming("car", at_line_s=12)]),
+    "walker_waits_while_a_car_comes": Golden(
+        [
+            user("walker", Kind.WALKER, approach="branch_south", kmh=4.5, from_m=12, at_s=2.0),
+            coming("car", at_line_s=14),
+        ],
+    ),
+    "car_turns_off_60_m_before": Golden([user("car", Kind.CAR, kmh=50, from_m=150, at_s=1.0, until_s=7.5)]),
+    "platoon_behind_a_truck": Golden(
+        [
+            coming("truck", Kind.TRUCK, at_line_s=13),
+            coming("car", at_line_s=14.6),
+            coming("e_bike", Kind.E_BIKE, at_line_s=16.5),
+            coming("bus", Kind.BUS, at_line_s=19),
+        ],
+        weather=OCCLUSION,
+        seconds=26.0,
+    ),
+    "only_leaving": Golden(
+        [
+            user("car", Kind.CAR, kmh=60, from_m=0, at_s=3.0, outbound=True, lateral_m=1.75),
+            user("truck", Kind.TRUCK, approach="main_west", kmh=45, from_m=0, at_s=6.0, outbound=True, lateral_m=1.75),
+        ],
+    ),
+    "radar_falls_silent": Golden([coming("car", at_line_s=12)], change=silent("r_main_east", 8.0, 13.0), seconds=30.0),
+    "camera_carries_on_alone": Golden(
+        [coming("car", at_line_s=13, kmh=40), coming("second", at_line_s=22, kmh=40)],
+        fitting=Fitting.FULL,
+        change=silent("r_main_east", 6.0),
+        seconds=26.0,
+    ),
+    "fence_swings_for_150_s": Golden([], Fitting.RADAR_ONLY, change=swinging("r_main_east", 30), seconds=150.0),
+    "rain": Golden(
+        [coming("car", at_line_s=12), coming("truck", Kind.TRUCK, at_line_s=20, approach="main_west")],
+        weather=RAIN,
+        seconds=26.0,
+    ),
+    "dropouts_and_ghosts": Golden(
+        [coming("car", at_line_s=11, kmh=60), coming("e_bike", Kind.E_BIKE, at_line_s=20, kmh=25)],
+        weather=FAULTS,
+        seconds=26.0,
+    ),
+}
+
+
+def record(name: str, path: pathlib.Path) -> None:
+    """Writes one of them to a new file."""
+    golden = GOLDEN[name]
+    made = scene(*golden.users, seconds=golden.seconds)
+    file = RecordingFile(
+        path,
+        site_values(made, golden.fitting),
+        anchor_wall_ns=ANCHOR_WALL_NS,
+        anchor_mono_ns=ANCHOR_MONO_NS,
+        clock_quality="synced",
+        compress=True,
+    )
+    for message in golden.change(heard(made, site_config(made, golden.fitting), golden.weather, seed=1)):
+        at_ns = ANCHOR_MONO_NS + round(message.t_s * NS_PER_S)
+        if message.radar is not None:
+            file.put_radar(message.sensor, message.radar, at_ns)
+        elif message.camera is not None:
+            file.put_camera(message.sensor, message.camera, at_ns)
+    file.close()
