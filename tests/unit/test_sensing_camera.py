@@ -114,6 +114,15 @@ def test_a_tricycle_is_taken_for_what_the_detector_knows() -> None:
     assert words["two_wheeler"] == max(words.values())
 
 
+def test_a_lorry_is_called_a_car_now_and_then_when_the_detector_is_the_real_one() -> None:
+    made = scene(on_branch("l", Kind.TRUCK, kmh=0, from_m=5, until_s=60.0), seconds=60)
+    words = [one.user.value for o in seen(made, FAULTS) for one in o.users if abs(one.distance_m - 5) < 2]
+    assert 0.5 < words.count("truck") / len(words) < 0.8
+    # For moments, not for good: within three seconds it has been a lorry at least once.
+    assert all("truck" in words[at : at + 25] for at in range(0, len(words) - 25, 25))
+    assert {one.user.value for o in seen(made, CLEAN) for one in o.users} == {"truck"}
+
+
 def test_a_lorry_hides_the_car_behind_it() -> None:
     cars = (on_branch("l", Kind.TRUCK, kmh=0, from_m=3), on_branch("c", Kind.CAR, kmh=0, from_m=14))
     made = scene(*cars, seconds=5)

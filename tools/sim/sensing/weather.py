@@ -110,6 +110,10 @@ class Weather:
     """Mean length of a run of missed pictures: what hides a road user from a detector (pose, background) stays a
     moment."""
 
+    word_stays: float = 1.0
+    """Chance that a box has the class of the picture before, where a kind has several (a lorry is a car now and then:
+    the model card says one body may come out as both)."""
+
     confusion_share: float = 0.0
     """Share of pictures, near the camera, in which a box has a neighbour's class; it doubles at the end of range."""
 
@@ -134,6 +138,7 @@ FAULTS = Weather(
     interference_per_h=12.0,
     box_jitter_px=1.5,
     recall=True,
+    word_stays=0.8,
     confusion_share=0.05,
     rider_share=0.3,
     false_boxes_per_s=0.02,
@@ -153,6 +158,7 @@ RAIN = Weather(
     multipath_share=0.05,
     box_jitter_px=2.0,
     recall=True,
+    word_stays=0.8,
     recall_share=0.85,
     confusion_share=0.08,
     rider_share=0.3,
@@ -169,6 +175,7 @@ NIGHT = Weather(
     ghosts_per_s=0.05,
     box_jitter_px=2.5,
     recall=True,
+    word_stays=0.8,
     recall_share=0.6,
     confusion_share=0.15,
     rider_share=0.3,
