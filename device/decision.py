@@ -19,7 +19,7 @@ from hal.clock import NS_PER_S
 from hal.interfaces import Shows
 
 ARRIVAL_SPREAD_S = 1.0
-"""Half the width of an arrival window: two road users within it meet, whoever is nominally first."""
+"""How far an arrival foretold may be off, of both road users together."""
 
 ENCROACHMENT_S = 3.0
 """Who enters the conflict area less than this after the other has left it has had a near miss (PET < 3 s)."""
@@ -106,6 +106,7 @@ class FaceDecider:
         self._gap.configure(config)
         self._day = DAYLIGHT
         self._wide = widening(config.policy, DAYLIGHT)
+        self._own_present = config.policy.caution_requires is CautionRequires.OWN_PRESENT
         self._approach: Approach = config.approaches[self._face]
         self._lamp_m = sorted({lamp.to_conflict_m for lamp in config.lamps.values() if self._face in lamp.faces}) or [
             0.0
@@ -131,7 +132,7 @@ class FaceDecider:
         own = by_approach.get(self._face, ())
         others = [track for name in self._conflicts for track in by_approach.get(name, ())]
         if self._approach.road is Road.BRANCH:
-            raw = self._branch(now_ns, own, others)
+            raw = self._branch(now_ns, own, others, health.presence_known)
         else:
             raw = self._main(own, others, health.presence_known)
         soonest = self._remember(now_ns, raw)
@@ -159,10 +160,10 @@ class FaceDecider:
             self._dark = dark
         return dark
 
-    def _branch(self, now_ns: int, own: Sequence[Track], others: Sequence[Track]) -> _Raw:
+    def _branch(self, now_ns: int, own: Sequence[Track], others: Sequence[Track], presence_known: bool) -> _Raw:
         """Lit when any approaching road user arrives within the gap of whoever crosses here."""
         needed_s = self._gap.needed_s(now_ns, own) + self._wide.extra_s
-        if self._policy.caution_requires is CautionRequires.OWN_PRESENT and not own:
+        if self._own_present and presence_known and not own:
             return _NOBODY
         lit_by = self._lit_by
         causes = [
@@ -173,7 +174,7 @@ class FaceDecider:
         meeting = [
             user
             for user in own
-            if user.state is not TrackState.PARKED and any(_overlap(user, needed_s, cause) for cause in causes)
+            if user.state is not TrackState.PARKED and any(_overlap(user, cause) for cause in causes)
         ]
         return _Raw(causes, min(meeting, key=_arrival_order, default=None))
 
@@ -197,10 +198,11 @@ class FaceDecider:
         needed_s = stopping_s(self._policy, track.speed_mps or 0.0, self._wide)
         if track.id in self._lit_by:
             needed_s += STAYS_S
-        return any(
-            (arrival_s := track.time_to_point_s(lamp_m)) is not None and arrival_s <= needed_s
-            for lamp_m in self._lamp_m
-        )
+        for lamp_m in self._lamp_m:
+            arrival_s = track.time_to_point_s(lamp_m)
+            if arrival_s is not None and arrival_s <= needed_s:
+                return True
+        return False
 
     def _remember(self, now_ns: int, raw: _Raw) -> Track | None:
         """Notes what this step saw; returns the cause that arrives first."""
@@ -265,16 +267,17 @@ def _occupies(track: Track, seconds: float) -> bool:
     return arrival_s is not None and arrival_s <= seconds
 
 
-def _overlap(own: Track, needed_s: float, other: Track) -> bool:
-    """Whether the own user's time on the conflict point can meet the other's arrival."""
+def _overlap(own: Track, cause: Track) -> bool:
+    """Whether the own user's time on the conflict point can meet the cause's arrival. The cause arrives within the gap
+    that the own user needs, so it never comes too late for that; it may have gone long before the own user is there."""
     own_s = own.time_to_arrival_s
     if own_s is None:
         # Standing, or known by a zone alone: it may start at any moment. Standing far back it waits for nothing here.
         return own.distance_m is None or own.state in STANDING or own.distance_m <= NEAR_LINE_M
-    other_s = other.time_to_arrival_s
-    if other_s is None:
-        return True  # known by a zone alone: it comes now
-    return own_s - ARRIVAL_SPREAD_S - ENCROACHMENT_S <= other_s <= own_s + needed_s + ARRIVAL_SPREAD_S
+    cause_s = cause.time_to_arrival_s
+    if cause_s is None:
+        return True  # known by a zone alone: it comes now and nobody knows for how long
+    return own_s - cause_s <= ARRIVAL_SPREAD_S + ENCROACHMENT_S
 
 
 def _arrival_order(track: Track) -> tuple[float, int]:

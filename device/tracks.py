@@ -48,7 +48,10 @@ class Track:
     @property
     def time_to_arrival_s(self) -> float | None:
         """Seconds to the conflict point; None when it is not known or it does not come."""
-        return self.time_to_point_s(0.0)
+        distance_m, speed_mps = self.distance_m, self.speed_mps  # asked for by every face at every step
+        if distance_m is None or speed_mps is None or speed_mps < SLOWEST_CLOSING_MPS or distance_m < 0:
+            return None
+        return distance_m / speed_mps
 
     def time_to_point_s(self, to_conflict_m: float) -> float | None:
         """Seconds to the point ``to_conflict_m`` before the conflict point; None when unknown, passed or standing."""
