@@ -67,16 +67,34 @@ class JournalReader:
                 " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
                 (seq, 2**62 if upto is None else upto, limit),
             ).fetchall()
-            return [
-                Row(self._stream, row_seq, boot, mono_ms, t, quality, kind, face, json.loads(body))
-                for row_seq, boot, mono_ms, t, quality, kind, face, body in found
-            ]
+            return [self._row(*row) for row in found]
+
+    def between(self, since: str, until: str, seq: int, limit: int) -> list[Row]:
+        """At most ``limit`` rows with ``since`` <= ``t`` < ``until`` (ISO 8601 UTC, as written) and a ``seq`` above
+        ``seq``, in order of ``seq``. Reads the whole file: for a report, not for a loop."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT seq, boot_id, mono_ms, t, t_quality, kind, face, body FROM events"
+                " WHERE seq > ? AND t >= ? AND t < ? ORDER BY seq LIMIT ?",
+                (seq, since, until, limit),
+            ).fetchall()
+            return [self._row(*row) for row in found]
+
+    def undated(self) -> int:
+        """How many rows were written while the wall clock was certainly wrong."""
+        with self._reading() as db:
+            return int(db.execute("SELECT count(*) FROM events WHERE t_quality = 'floor'").fetchone()[0])
 
     def close(self) -> None:
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._db.close()
         self._db, self._inode = None, None
+
+    def _row(
+        self, seq: int, boot: str, mono_ms: int, t: str, quality: str, kind: str, face: str | None, body: str
+    ) -> Row:
+        return Row(self._stream, seq, boot, mono_ms, t, quality, kind, face, json.loads(body))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
