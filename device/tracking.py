@@ -3,14 +3,19 @@
 Invariants: bytes cannot make it raise; greedy association inside a gate (at most 20 tracks, so an optimal
 assignment would buy nothing and cost a numerical library in core); a target counts as receding only when its flag
 says so *and* its distance rose over three frames, everything else approaches; a jump of more than 5 m against the
-prediction starts a new track and drops nothing; SNR and angle are never looked at.
+prediction starts a new track and drops nothing; SNR and angle are never looked at; an echo of one frame alone is
+never acted on.
 """
 
 import dataclasses
-from collections import deque
+import itertools
+from bisect import bisect_left
 from collections.abc import Iterator
 
-from device.tracks import Track, TrackState
+from device.clutter import Clutter
+from device.evidence import RECENT, TrackLife
+from device.kinematics import RangeFilter
+from device.tracks import SLOWEST_CLOSING_MPS, Track, TrackState
 from hal.clock import NS_PER_S
 from hal.interfaces import Flag, RadarFrame, RadarTarget
 
@@ -21,72 +26,64 @@ SPEED_GATE_MPS = 4.0
 SPEED_GATE_PER_S = 8.0
 """Speeds of one road user differ by quantisation and by braking (8 m/s² is an emergency stop) since it was seen."""
 
+SPEED_WEIGHT_S = 0.3
+"""Metres of misfit that 1 m/s of misfit is worth: three frames of it."""
+
+TURNED_COST_M = 2.0
+"""Two road users that meet in one range cell are told apart by direction before speed."""
+
+CLUTTER_GATE_M = 1.5
+CLUTTER_GATE_MPS = 1.0
+"""Among echoes of nobody only one that fits this well is taken for a known road user: a stranger must not keep it."""
+
 MAX_TRACKS = 20
+"""Confirmed tracks, and as many tentative ones, of one radar; who would arrive last goes first. A flood of noise can
+so push out other noise but never a road user."""
+
 COAST_S = 1.5
 """While its radar is fresh a track may go unseen this long (a lorry between, a dropout)."""
 
-CONFIRM_HITS = 2
-CONFIRM_WINDOW = 3
-RECEDING_HITS = 3
-AWAY_EVIDENCE_S = 0.15
-"""Two frames of three confirm. A target flagged receding wants a third, the first that can show its distance rising:
-confirming it earlier would light the lamp for every road user that has just left."""
-
-TREND_S = 1.0
-TREND_M = 1.0
-"""One range step of the LD2451: less than this is no trend."""
-
 WAIT_WITHIN_M = 8.0
 WAIT_BELOW_MPS = 2.0
+WAIT_TRAVELLED_M = 2.0
 WAIT_S = 60.0
-"""A radar cannot see who stands: a track lost this near the line and this slow is taken to wait there."""
+"""A radar cannot see who stands: a track that came some way and was lost this near the line and this slow is taken to
+wait there."""
 
 ARRIVED_M = 2.0
 """Prediction may run this far past the conflict point while the radar still sees the road user: it is there now."""
 
-DISTANCE_GAIN = 0.5
-SPEED_GAIN = 0.5
-"""Alpha filter: 1 m and 1 km/h steps of the radar are halved, and a braking car is followed within three frames."""
+_NEVER_S = float("inf")
 
 
 @dataclasses.dataclass(slots=True)
 class _Live:
-    """A track's own memory. ``range_m`` is from the radar; None on a radar that measures speed alone."""
+    """A track's own memory. ``motion`` is None on a radar that measures speed alone; its range is the radar's."""
 
     id: int
-    range_m: float | None
-    pace_mps: float  # magnitude; the direction is in ``receding``
-    born_ns: int
+    pace_mps: float  # magnitude; the direction is in ``life``
+    motion: RangeFilter | None
+    life: TrackLife
     updated_ns: int
-    hits: deque[bool]
-    ranges: deque[tuple[int, float]]
-    flags: deque[Flag]
-    confirmed: bool = False
-    receding: bool = False
     waiting_since_ns: int | None = None
+    ahead_m: float | None = None  # where it should be at the time of the last ``advance``, on the approach
 
-    def velocities_mps(self) -> tuple[float, ...]:
-        """Closing speeds to predict with. The trend of distance decides; before there is one, the flag's word is
-        tried first and then its opposite, since a vendor's flag may be wrong all the time."""
-        if self.range_m is None:
-            return (self.pace_mps,)
-        rose_m = self.ranges[-1][1] - self.ranges[0][1]
-        if self.receding or rose_m >= TREND_M:
-            return (-self.pace_mps,)
-        if rose_m <= -TREND_M:
-            return (self.pace_mps,)
-        claimed = -self.pace_mps if self.flags[-1] is Flag.RECEDING else self.pace_mps
-        return (claimed, -claimed)
+    def range_at(self, now_ns: int) -> float | None:
+        """Where it should be by the radar's measure."""
+        motion = self.motion
+        if motion is None:
+            return None
+        if self.waiting_since_ns is not None:
+            return motion.range_m
+        return motion.range_m - motion.closing_mps * ((now_ns - self.updated_ns) / NS_PER_S)
 
-    def predicted_range_m(self, now_ns: int, measured_m: float | None = None) -> float | None:
-        """Where it should be at ``now_ns``; of two possible ways the one that fits ``measured_m``."""
-        if self.range_m is None or self.waiting_since_ns is not None:
-            return self.range_m
-        gap_s = (now_ns - self.updated_ns) / NS_PER_S
-        ways = [self.range_m - velocity_mps * gap_s for velocity_mps in self.velocities_mps()]
-        if measured_m is None:
-            return ways[0]
-        return min(ways, key=lambda way_m: abs(measured_m - way_m))
+    def arrives_s(self) -> float:
+        """Roughly when, to know whom to keep; a track without a distance comes at once."""
+        if self.life.receding:
+            return _NEVER_S
+        if self.motion is None:
+            return 0.0
+        return self.motion.range_m / max(self.pace_mps, SLOWEST_CLOSING_MPS)
 
 
 class RadarTracker:
@@ -101,170 +98,233 @@ class RadarTracker:
         self._to_conflict_m = to_conflict_m
         self._ids = ids
         self._live: list[_Live] = []
+        self._clutter = Clutter()
+
+    @property
+    def approach(self) -> str:
+        """The approach it watches."""
+        return self._approach
 
     def update(self, frame: RadarFrame) -> None:
         """Takes one frame, newer than the last one (the pipeline sees to that)."""
+        if not frame.targets and not self._live:
+            return
         now_ns = frame.captured_ns
-        targets = sorted(frame.targets, key=_nearest_first)
-        pairs = sorted(
-            (
-                (cost, live_index, target_index)
-                for live_index, live in enumerate(self._live)
-                for target_index, target in enumerate(targets)
-                if (cost := _cost(live, target, now_ns)) is not None
-            ),
-        )
-        matched_live: set[int] = set()
-        matched_targets: set[int] = set()
-        for _cost_value, live_index, target_index in pairs:
-            if live_index not in matched_live and target_index not in matched_targets:
-                matched_live.add(live_index)
-                matched_targets.add(target_index)
-                _hit(self._live[live_index], targets[target_index], now_ns)
-        for live_index, live in enumerate(self._live):
-            if live_index not in matched_live:
-                live.hits.append(False)
-        for target_index, target in enumerate(targets):
-            if target_index not in matched_targets:
-                self._start(target, now_ns)
-        self._live = [live for live in self._live if live.confirmed or any(list(live.hits)[-CONFIRM_HITS:])]
+        targets = _told_apart(frame.targets)
+        taken: set[int] = set()
+        if self._live:
+            missed = set(range(len(self._live)))
+            for _cost_m, live_index, target_index in sorted(self._pairs(targets, now_ns)):
+                if live_index in missed and target_index not in taken:
+                    missed.discard(live_index)
+                    taken.add(target_index)
+                    self._hit(self._live[live_index], targets[target_index], now_ns)
+            for live_index in missed:
+                self._live[live_index].life.miss()
+            self._forget_lone(now_ns)
+        if len(taken) < len(targets):
+            for target_index, target in enumerate(targets):
+                if target_index not in taken:
+                    self._start(target, now_ns)
+        self._keep_the_soonest()
 
     def advance(self, now_ns: int) -> None:
         """Ends what has not been seen for too long, or lets it wait at the line."""
-        kept = []
+        if not self._live:
+            return
+        ended = False
         for live in self._live:
-            unseen_s = (now_ns - live.updated_ns) / NS_PER_S
-            if live.waiting_since_ns is not None:
-                if (now_ns - live.waiting_since_ns) / NS_PER_S <= WAIT_S:
-                    kept.append(live)
-                continue
-            line_m = self._to_line_m(live.predicted_range_m(now_ns))
-            if unseen_s <= COAST_S:
-                # Predicted past the conflict point and unseen: it has arrived, and the hold runs from its last frame.
-                if line_m is None or line_m > 0 or live.hits[-1] or live.receding:
-                    kept.append(live)
-            elif live.confirmed and not live.receding and self._waits(live):
-                live.waiting_since_ns = now_ns
-                kept.append(live)
-        self._live = kept
+            range_m = live.range_at(now_ns)
+            live.ahead_m = None if range_m is None else range_m + self._to_conflict_m
+            if not self._stays(live, now_ns):
+                live.ahead_m = None
+                live.updated_ns = -1
+                ended = True
+        if ended:
+            self._live = [live for live in self._live if live.updated_ns >= 0]
+
+    def end_waiting(self) -> None:
+        """Nobody waits at the line: a sensor that sees who stands has looked."""
+        self._live = [live for live in self._live if live.waiting_since_ns is None]
 
     def reset(self) -> None:
         """Forgets everything: the radar went stale, and what it saw must not be acted on."""
         self._live.clear()
 
     def tracks(self, now_ns: int) -> list[Track]:
-        """All tracks as they stand at ``now_ns``, nearest first."""
-        found = [self._track(live, now_ns) for live in self._live]
-        return sorted(found, key=lambda track: (track.distance_m is None, track.distance_m or 0.0, track.id))
+        """All tracks as they stood at the last ``advance``, which was at ``now_ns``; nearest first."""
+        found = [self._track(live) for live in self._live]
+        if len(found) > 1:
+            found.sort(key=_nearest_track)
+        return found
+
+    def _pairs(self, targets: list[RadarTarget], now_ns: int) -> list[tuple[float, int, int]]:
+        """(cost, index of track, index of target) of all that fit. ``targets`` are nearest first, those without a
+        range last, so that each track looks only at those within its gate."""
+        ranges_m = [target.distance_m for target in targets if target.distance_m is not None]
+        pairs: list[tuple[float, int, int]] = []
+        for live_index, live in enumerate(self._live):
+            gap_s = (now_ns - live.updated_ns) / NS_PER_S
+            gate_mps = SPEED_GATE_MPS + SPEED_GATE_PER_S * gap_s
+            pace_mps, flag, motion = live.pace_mps, live.life.flag, live.motion
+            if motion is None:
+                for index in range(len(ranges_m), len(targets)):
+                    off_mps = abs(abs(targets[index].speed_mps) - pace_mps)
+                    if off_mps <= gate_mps:
+                        pairs.append((SPEED_WEIGHT_S * off_mps + _turned(targets[index].flag, flag), live_index, index))
+                continue
+            ahead_m = (
+                motion.range_m if live.waiting_since_ns is not None else (motion.range_m - motion.closing_mps * gap_s)
+            )
+            other_m = ahead_m if live.life.way_known else 2 * motion.range_m - ahead_m
+            low_m, high_m = (ahead_m, other_m) if ahead_m < other_m else (other_m, ahead_m)
+            for index in range(bisect_left(ranges_m, low_m - JUMP_M), len(ranges_m)):
+                range_m = ranges_m[index]
+                if range_m > high_m + JUMP_M:
+                    break
+                target = targets[index]
+                off_mps = abs(abs(target.speed_mps) - pace_mps)
+                off_m = min(abs(range_m - ahead_m), abs(range_m - other_m))
+                if off_mps > gate_mps or off_m > JUMP_M:
+                    continue
+                if live.life.confirmed and self._stranger(now_ns, target, off_m, off_mps - SPEED_GATE_PER_S * gap_s):
+                    continue
+                pairs.append((off_m + SPEED_WEIGHT_S * off_mps + _turned(target.flag, flag), live_index, index))
+        return pairs
+
+    def _stranger(self, now_ns: int, target: RadarTarget, off_m: float, off_mps: float) -> bool:
+        """Whether a target that fits a known road user only so-so is rather one more echo of nobody."""
+        if off_m <= CLUTTER_GATE_M and off_mps <= CLUTTER_GATE_MPS:
+            return False
+        return self._clutter.likely(now_ns, target.distance_m or 0.0, abs(target.speed_mps))
+
+    def _hit(self, live: _Live, target: RadarTarget, now_ns: int) -> None:
+        pace_mps = abs(target.speed_mps)
+        gap_s = (now_ns - live.updated_ns) / NS_PER_S
+        off_mps = abs(pace_mps - live.pace_mps)
+        life, motion, off_m = live.life, live.motion, 0.0
+        if motion is None or target.distance_m is None:
+            live.pace_mps += RECENT * (pace_mps - live.pace_mps)
+        else:
+            before_m = motion.range_m
+            if live.waiting_since_ns is None:
+                motion.advance(gap_s)
+            if life.weigh_way(target.distance_m, before_m, motion.range_m):
+                # It goes the other way than its flag said.
+                motion.turn()
+                motion.range_m = 2 * before_m - motion.range_m
+            off_m = abs(target.distance_m - motion.range_m)
+            if not life.confirmed and not life.coherent(off_m, off_mps, gap_s):
+                # Two echoes that do not bear each other out: the later one begins anew.
+                motion = live.motion = _motion(target)
+            else:
+                motion.see_range(target.distance_m)
+                motion.see_closing(pace_mps if motion.closing_mps >= 0 else -pace_mps)
+            live.pace_mps = abs(motion.closing_mps)
+        live.waiting_since_ns = None
+        live.updated_ns = now_ns
+        swayed = life.hit(now_ns, target, motion, off_m, off_mps, gap_s)
+        if swayed and motion is not None:
+            self._clutter.swayed(now_ns, motion.range_m, pace_mps)
+        if not life.confirmed and life.may_confirm(now_ns, pace_mps):
+            doubtful = motion is not None and self._clutter.likely(now_ns, motion.range_m, pace_mps)
+            life.confirmed = not (doubtful or life.swayed) or life.proven
 
     def _start(self, target: RadarTarget, now_ns: int) -> None:
-        if len(self._live) >= MAX_TRACKS:
-            # The nearest are kept: they arrive first.
-            farthest = max(self._live, key=lambda live: (not live.receding, live.range_m or 0.0))
-            if target.distance_m is None or (farthest.range_m or 0.0) <= target.distance_m:
-                return
-            self._live.remove(farthest)
-        ranges: deque[tuple[int, float]] = deque(maxlen=128)
-        if target.distance_m is not None:
-            ranges.append((now_ns, target.distance_m))
-        self._live.append(
-            _Live(
-                id=next(self._ids),
-                range_m=target.distance_m,
-                pace_mps=abs(target.speed_mps),
-                born_ns=now_ns,
-                updated_ns=now_ns,
-                hits=deque([True], maxlen=CONFIRM_WINDOW),
-                ranges=ranges,
-                flags=deque([target.flag], maxlen=RECEDING_HITS),
-            )
-        )
+        motion = _motion(target) if target.distance_m is not None else None
+        life = TrackLife(now_ns, target)
+        self._live.append(_Live(next(self._ids), abs(target.speed_mps), motion, life, now_ns))
+
+    def _forget_lone(self, now_ns: int) -> None:
+        """Ends tentative tracks that two frames did not bear out."""
+        lone = [live for live in self._live if live.life.is_lone]
+        if not lone:
+            return
+        for live in lone:
+            if live.motion is not None and not live.life.swayed:
+                self._clutter.lone(now_ns, live.motion.range_m, live.pace_mps)
+        self._live = [live for live in self._live if not live.life.is_lone]
+
+    def _keep_the_soonest(self) -> None:
+        if len(self._live) <= MAX_TRACKS:
+            return
+        by_arrival = sorted(self._live, key=lambda live: (live.arrives_s(), live.id))
+        confirmed = [live.id for live in by_arrival if live.life.confirmed][:MAX_TRACKS]
+        tentative = [live.id for live in by_arrival if not live.life.confirmed][:MAX_TRACKS]
+        kept = {*confirmed, *tentative}
+        self._live = [live for live in self._live if live.id in kept]
+
+    def _stays(self, live: _Live, now_ns: int) -> bool:
+        if live.waiting_since_ns is not None:
+            return now_ns - live.waiting_since_ns <= WAIT_S * NS_PER_S
+        if now_ns - live.updated_ns <= COAST_S * NS_PER_S:
+            # Predicted past the conflict point and unseen: it has arrived, and the hold runs from its last frame.
+            return live.ahead_m is None or live.ahead_m > 0 or live.life.seen_last or live.life.receding
+        if not self._waits(live):
+            return False
+        live.waiting_since_ns = now_ns
+        live.ahead_m = live.motion.range_m + self._to_conflict_m if live.motion is not None else None
+        return True
 
     def _waits(self, live: _Live) -> bool:
-        line_m = self._to_line_m(live.range_m)
-        return line_m is not None and line_m <= WAIT_WITHIN_M and live.pace_mps < WAIT_BELOW_MPS
+        if live.motion is None or not live.life.confirmed or live.life.receding:
+            return False
+        line_m = live.motion.range_m + self._to_conflict_m
+        return line_m <= WAIT_WITHIN_M and live.pace_mps < WAIT_BELOW_MPS and live.life.travelled_m >= WAIT_TRAVELLED_M
 
-    def _to_line_m(self, range_m: float | None) -> float | None:
-        return None if range_m is None else range_m + self._to_conflict_m
-
-    def _track(self, live: _Live, now_ns: int) -> Track:
-        if live.waiting_since_ns is not None:
+    def _track(self, live: _Live) -> Track:
+        life = live.life
+        waits = live.waiting_since_ns is not None
+        if waits:
             state = TrackState.WAITING
-        elif not live.confirmed:
+        elif not life.confirmed:
             state = TrackState.TENTATIVE
         else:
-            state = TrackState.CONFIRMED if live.hits[-1] else TrackState.COASTING
-        standing = live.waiting_since_ns is not None
-        distance_m = self._to_line_m(live.predicted_range_m(now_ns))
+            state = TrackState.CONFIRMED if life.seen_last else TrackState.COASTING
+        distance_m = live.ahead_m
         if distance_m is not None and -ARRIVED_M < distance_m < 0:
             distance_m = 0.0
         return Track(
-            id=live.id,
-            approach=self._approach,
-            sensor=self._radar,
-            state=state,
-            user=None,
-            distance_m=distance_m,
-            speed_mps=0.0 if standing else (-live.pace_mps if live.receding else live.pace_mps),
-            receding=live.receding,
-            updated_ns=live.updated_ns,
+            live.id,
+            self._approach,
+            self._radar,
+            state,
+            None,
+            distance_m,
+            0.0 if waits else (-live.pace_mps if life.receding else live.pace_mps),
+            life.receding,
+            live.updated_ns,
         )
 
 
-def _nearest_first(target: RadarTarget) -> tuple[bool, float, float]:
-    return (target.distance_m is None, target.distance_m or 0.0, -abs(target.speed_mps))
+def _motion(target: RadarTarget) -> RangeFilter:
+    """A filter begun with one target, by its own word on the direction."""
+    pace_mps = abs(target.speed_mps)
+    closing_mps = -pace_mps if target.flag is Flag.RECEDING else pace_mps
+    return RangeFilter(target.distance_m or 0.0, closing_mps)
 
 
-def _cost(live: _Live, target: RadarTarget, now_ns: int) -> float | None:
-    """How badly a target fits a track; None outside the gate."""
-    gap_s = (now_ns - live.updated_ns) / NS_PER_S
-    pace_off = abs(abs(target.speed_mps) - live.pace_mps)
-    if live.waiting_since_ns is None and pace_off > SPEED_GATE_MPS + SPEED_GATE_PER_S * gap_s:
-        return None
-    predicted_m = live.predicted_range_m(now_ns, target.distance_m)
-    if (predicted_m is None) != (target.distance_m is None):
-        return None
-    range_off = 0.0
-    if predicted_m is not None and target.distance_m is not None:
-        range_off = abs(target.distance_m - predicted_m)
-        if range_off > JUMP_M:
-            return None
-    # Two road users that meet in one range cell are told apart by direction before speed.
-    turned = target.flag is not Flag.UNKNOWN and target.flag is not live.flags[-1]
-    return range_off + 0.3 * pace_off + (2.0 if turned else 0.0)
+def _told_apart(targets: tuple[RadarTarget, ...]) -> list[RadarTarget]:
+    """Targets nearest first, those without a range last; a row that says what another says is left out."""
+    if len(targets) < 2:
+        return list(targets)
+    found = sorted(targets, key=_nearest_first)
+    return found[:1] + [
+        after
+        for before, after in itertools.pairwise(found)
+        if (after.distance_m, after.speed_mps, after.flag) != (before.distance_m, before.speed_mps, before.flag)
+    ]
 
 
-def _hit(live: _Live, target: RadarTarget, now_ns: int) -> None:
-    predicted_m = live.predicted_range_m(now_ns, target.distance_m)
-    if predicted_m is not None and target.distance_m is not None:
-        live.range_m = predicted_m + DISTANCE_GAIN * (target.distance_m - predicted_m)
-        live.ranges.append((now_ns, target.distance_m))
-        while len(live.ranges) > RECEDING_HITS and (now_ns - live.ranges[0][0]) / NS_PER_S > TREND_S:
-            live.ranges.popleft()
-    live.pace_mps += SPEED_GAIN * (abs(target.speed_mps) - live.pace_mps)
-    live.waiting_since_ns = None
-    live.updated_ns = now_ns
-    live.hits.append(True)
-    live.flags.append(target.flag)
-    live.receding = _recedes(live)
-    if not live.confirmed:
-        hits = sum(live.hits)
-        claims_away = all(flag is Flag.RECEDING for flag in live.flags)
-        away_shown = hits >= RECEDING_HITS and now_ns - live.born_ns >= AWAY_EVIDENCE_S * NS_PER_S
-        live.confirmed = away_shown if claims_away else hits >= CONFIRM_HITS
+def _nearest_first(target: RadarTarget) -> tuple[bool, float, float, float, str]:
+    distance_m = target.distance_m
+    # Sign and flag last: the order of rows on the wire must not matter.
+    return (distance_m is None, distance_m or 0.0, -abs(target.speed_mps), target.speed_mps, target.flag)
 
 
-def _recedes(live: _Live) -> bool:
-    """Flag *and* distance, over three frames; a speed-only radar has its three flags and nothing else."""
-    if len(live.flags) < RECEDING_HITS:
-        return False
-    if live.range_m is None:
-        return all(flag is Flag.RECEDING for flag in live.flags)
-    if live.flags[-1] is not Flag.RECEDING and not (live.receding and Flag.RECEDING in live.flags):
-        return False
-    first_m, third_last_m, last_m = live.ranges[0][1], live.ranges[-RECEDING_HITS][1], live.ranges[-1][1]
-    if live.receding:
-        # Once known to leave it keeps leaving through the jitter of one range step, until it really comes back.
-        return last_m > first_m - 1.0
-    # A slow road user moves less than the radar's 1 m step in three frames: the rise may take up to a second to show.
-    return last_m >= third_last_m and last_m > first_m
+def _nearest_track(track: Track) -> tuple[bool, float, int]:
+    return (track.distance_m is None, track.distance_m or 0.0, track.id)
+
+
+def _turned(flag: Flag, before: Flag) -> float:
+    return TURNED_COST_M if flag is not before and flag is not Flag.UNKNOWN else 0.0

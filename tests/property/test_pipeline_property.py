@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device.observation import Observation
+from device.tracking import MAX_TRACKS
 from hal.clock import NS_PER_S
 from hal.interfaces import Flag, RadarFrame, RadarTarget
 from tests.support.road import REACH_M, START_NS, Drive, Vehicle, lit_spans
@@ -76,5 +77,5 @@ def test_no_frame_makes_the_pipeline_raise_and_health_stays_fresh(frames: list[l
             RadarFrame("r_west", now_ns, ()),
         ]
         output = drive.pipeline.step(now_ns, drive._day, observations)
-        assert len([t for t in output.tracks if t.sensor == "r_east"]) <= 20
+        assert len([t for t in output.tracks if t.sensor == "r_east"]) <= 2 * MAX_TRACKS
     assert drive.pipeline.counters.faulty == 0

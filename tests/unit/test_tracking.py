@@ -154,8 +154,8 @@ def test_a_radar_that_measures_speed_alone_has_tracks_without_distance() -> None
 def test_of_too_many_targets_the_nearest_are_kept() -> None:
     radar = Radar()
     crowd = [at(100 - 4.5 * n) for n in range(20)]
-    radar.see(*crowd)
-    tracks = radar.see(*crowd, at(5, 3))
+    radar.see(*crowd, at(5, 3))
+    tracks = radar.see(at(5, 3))
     assert len(tracks) == 20
     assert any(t.distance_m is not None and t.distance_m < 6 for t in tracks)
 
