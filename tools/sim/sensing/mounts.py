@@ -2,11 +2,11 @@
 
 Every approach has a pole on the right-hand verge beside its line. A radar hangs there, ``to_conflict_m`` up the road,
 aimed at the lane 50 m out. A camera looks up its approach from across the junction, because the stop line lies below
-the picture of one that hangs at the line itself. Invariant: places depend on the roads, never on noise.
+the picture of one that hangs at the line itself. Invariant: places depend on the roads, never on noise
+nor on which of the lanes traffic happened to use.
 """
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Iterable
 
@@ -90,14 +90,12 @@ class Line:
 
 def lines(scene: Scene) -> dict[str, Line]:
     """The line of every approach, from what has driven there; without that, from its bearing alone."""
-    near: dict[str, list[list[Sample]]] = {name: [] for name in scene.approaches}
+    near: dict[str, list[Sample]] = {name: [] for name in scene.approaches}
     far: dict[str, list[Sample]] = {name: [] for name in scene.approaches}
     for user in scene.users:
         if user.kind in KEEPS_LANE:
             for approach, samples in _inbound(user).items():
-                close = [sample for sample in samples if sample.distance_m <= NEAR_M]
-                if close:
-                    near[approach].append(close)
+                near[approach] += [sample for sample in samples if sample.distance_m <= NEAR_M]
                 far[approach] += [sample for sample in samples if abs(sample.distance_m - AIM_M) <= AIM_M / 10]
     return {name: _line(approach, near[name], far[name]) for name, approach in scene.approaches.items()}
 
@@ -110,25 +108,24 @@ def _inbound(user: User) -> dict[str, list[Sample]]:
     return found
 
 
-def _line(approach: ApproachTruth, near: list[list[Sample]], far: list[Sample]) -> Line:
+def _line(approach: ApproachTruth, close: list[Sample], far: list[Sample]) -> Line:
     bearing = math.radians(approach.bearing_deg)
     out_x, out_y = math.sin(bearing), math.cos(bearing)
     left_x, left_y = out_y, -out_x
-    close = list(itertools.chain(*near))
     # Fallback for a road nobody drove: the line lies two lanes from the centre.
     x_m = _median((s.x_m - s.distance_m * out_x - s.lateral_m * left_x for s in close), out_x * 2 * LANE_M)
     y_m = _median((s.y_m - s.distance_m * out_y - s.lateral_m * left_y for s in close), out_y * 2 * LANE_M)
-    # The middle of the outermost lane: where the rightmost drive, but for the odd one that pulls in.
-    middles_m = sorted(_median((s.lateral_m for s in samples), 0.0) for samples in near)
-    outermost_m = middles_m[len(middles_m) // 10] if middles_m else (0.5 - approach.lanes) * LANE_M
-    right_edge_m = round(2 * (outermost_m - LANE_M / 2)) / 2
+    # A centre line is the carriageway's middle, with all that come in right of it, or the middle of the inbound lanes.
+    beside = _median((s.lateral_m for s in close), -LANE_M / 2) < -LANE_M / 4
+    right_edge_m = -approach.lanes * LANE_M * (1.0 if beside else 0.5)
     left_edge_m = right_edge_m + approach.lanes * LANE_M
+    middle_m = (right_edge_m + left_edge_m) / 2
     line = Line(x_m, y_m, out_x, out_y, left_x, left_y, right_edge_m, left_edge_m, 0.0, 0.0)
-    straight = line.at(AIM_M, (right_edge_m + left_edge_m) / 2)
+    straight = line.at(AIM_M, middle_m)
     return dataclasses.replace(
         line,
-        aim_x_m=_median((s.x_m for s in far), straight[0]),
-        aim_y_m=_median((s.y_m for s in far), straight[1]),
+        aim_x_m=_median((s.x_m + (middle_m - s.lateral_m) * left_x for s in far), straight[0]),
+        aim_y_m=_median((s.y_m + (middle_m - s.lateral_m) * left_y for s in far), straight[1]),
     )
 
 
