@@ -7,7 +7,6 @@ a dozen multiplications.
 """
 
 import dataclasses
-import math
 
 DETECTOR_PX = (544, 306)
 """Width and height of a 16:9 picture as the bundled detector gets it (its 544 x 320 input, letterboxed): the lower edge
@@ -80,18 +79,6 @@ class GroundPlane:
             _row(self.to_image[0], distance_m, lateral_m) / scale,
             _row(self.to_image[1], distance_m, lateral_m) / scale,
         )
-
-    def pixel_error_m(self, distance_m: float) -> float | None:
-        """By how much one pixel of ``DETECTOR_PX`` in either direction moves the distance, in the middle of the lane;
-        None behind the camera. The derivative of the plane, so it holds for small errors."""
-        at = self.image_of(distance_m, self.middle_lateral_m)
-        if at is None or self.above_horizon(*at):
-            return None
-        (ax, ay, _), _, (cx, cy, _) = self.to_road
-        scale = _row(self.to_road[2], *at)
-        by_x = (ax - distance_m * cx) / scale / DETECTOR_PX[0]
-        by_y = (ay - distance_m * cy) / scale / DETECTOR_PX[1]
-        return math.hypot(by_x, by_y)
 
 
 def _row(row: tuple[float, float, float], one: float, other: float) -> float:

@@ -192,4 +192,31 @@ def test_the_shipped_example_is_calibrated_and_core_reads_it(tmp_path: pathlib.P
     found = calibrate("c_branch", "branch_south", load_site(path).cameras["c_branch"].ground["branch_south"])
     assert found.worst.residual_m < 0.1
     assert found.reliable_to_m is not None and found.reliable_to_m > 25
-    assert found.plane.pixel_error_m(30.0) == pytest.approx(found.error_m(30.0), rel=0.5)
+
+
+def test_the_error_of_a_pixel_grows_with_the_square_of_the_distance() -> None:
+    """Geometry: a camera h above the road moves a foot at distance d by d²/(h·f) for each step of the picture."""
+    found = calibrate("c", "a", [GroundPoint.model_validate(point) for point in points()])
+    for distance_m in (15.0, 30.0):
+        error_m = found.error_m(distance_m)
+        away_m = distance_m - POSE.at_m
+        one_pixel_m = away_m**2 / POSE.height_m / (POSE.focal * POSE.aspect) / 306
+        assert error_m is not None
+        assert 0.8 * one_pixel_m < error_m < 2.0 * one_pixel_m  # the marks' own pixels come on top
+    assert found.error_m(-30.0) is None  # behind the camera
+
+
+def test_reliable_ends_where_a_pixel_is_a_tenth_of_the_distance() -> None:
+    low = Pose(height_m=1.2, pitch_deg=8, focal=0.5, at_m=-6, aside_m=1)
+    marks = []
+    for distance_m, lateral_m in ROAD:
+        place = low.image_of(distance_m, lateral_m)
+        assert place is not None
+        marks.append(GroundPoint(image=place, distance_m=distance_m, lateral_m=lateral_m))
+    found = calibrate("c", "a", marks)
+    reliable_m = found.reliable_to_m
+    assert reliable_m is not None and reliable_m < found.plane.reach_m
+    within, beyond = found.error_m(reliable_m), found.error_m(reliable_m + 0.5)
+    assert within is not None and beyond is not None
+    assert within <= min(3.0, max(0.5, 0.1 * reliable_m))
+    assert beyond > min(3.0, 0.1 * (reliable_m + 0.5))

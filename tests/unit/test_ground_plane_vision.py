@@ -93,6 +93,17 @@ def test_beyond_half_as_far_again_as_the_farthest_mark_there_is_no_distance() ->
     assert found.occupancy == (ZoneCount("branch_south", Zone.APPROACH, RoadUser.CAR, 1),)
 
 
+def test_far_nearer_than_the_nearest_mark_there_is_no_distance_either() -> None:
+    marks = []
+    for distance_m, lateral_m in [(22, -2), (22, 2), (30, -2), (30, 2)]:
+        place = POSE.image_of(distance_m, lateral_m)
+        assert place is not None
+        marks.append(GroundPoint(image=place, distance_m=distance_m, lateral_m=lateral_m))
+    planes = {"branch_south": calibrate("c_branch", "branch_south", marks).plane}  # believed from 22 - 15 = 7 m on
+    assert len(seen(box_of("car", 7.2, 0), planes=planes).users) == 1
+    assert seen(box_of("car", 6.8, 0), planes=planes).users == ()
+
+
 def test_a_foot_above_the_horizon_is_counted_and_not_placed() -> None:
     flat = Pose(height_m=6, pitch_deg=8, focal=0.8, at_m=-6, aside_m=0)  # its horizon is at 30 % of the picture
     marks = []
