@@ -92,9 +92,10 @@ def tally(judged: Judged, *, fitting: str) -> Tally:
             )
             for road, main in (("branch", False), ("main", True))
         },
-        met=len(judged.met),
+        met=sum(not one.inside for one in judged.met),
+        inside=sum(one.inside for one in judged.met),
         missed=sum(bool(one.missed) for one in judged.met),
-        main_missed=sum(bool(one.main_missed) for one in judged.met),
+        main_missed=sum(bool(one.main_missed) for one in judged.met if not one.inside),
         sides=_sides(judged),
         findings=tuple(judged.findings()),
     )

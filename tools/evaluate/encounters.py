@@ -3,7 +3,8 @@
 Invariants: an encounter counts when SUMO's own judge calls it close (PET or TTC under its bar), its two road users
 came in on approaches that conflict by the site file, and a sensor could see both beforehand; each branch road user in
 it must have had the alert on its own face, at the moment it left the line behind or at the latest when the conflict
-began.
+began. One whose opponent had been inside the junction for longer than the hold before it crossed the line is counted
+apart: the rule looks at who arrives, and no sensor of an approach sees who stands between the lines.
 """
 
 import dataclasses
@@ -29,7 +30,8 @@ Z_95 = 1.959964
 class Met:
     """One encounter and how the faces met it. ``missed``: branch faces that were not alert in time; ``main_missed``:
     main faces, told apart because a main road user may have passed its lamp; ``late_s``: how long after the beginning
-    the slowest alert came, None when it did not come while it lasted."""
+    the slowest alert came, None when it did not come while it lasted. ``inside``: no branch road user of it crossed the
+    line while the other still came or had just come, so it is counted apart."""
 
     encounter: Encounter
     first: Run
@@ -37,6 +39,7 @@ class Met:
     missed: tuple[str, ...]
     main_missed: tuple[str, ...]
     late_s: float | None
+    inside: bool
 
 
 def met(scene: Scene, site: SiteConfig, runs: Mapping[str, Sequence[Run]], lamps: Mapping[str, FaceLamp]) -> list[Met]:
@@ -76,21 +79,24 @@ def wilson_pct(good: int, of: int) -> tuple[float, float]:
 
 
 def _meeting(encounter: Encounter, first: Run, second: Run, site: SiteConfig, lamps: Mapping[str, FaceLamp]) -> Met:
-    missed, main_missed, late_s = [], [], 0.0
-    for run in (first, second):
+    missed, main_missed, late_s, judged = [], [], 0.0, 0
+    for run, other in ((first, second), (second, first)):
         face = run.approach
-        lamp = lamps.get(face)
-        alert = lamp.alert | lamp.fault if lamp is not None else Spans()
         from_s = min(run.ends_s, encounter.begins_s)
-        came_s = alert.first_from(from_s)
-        if came_s is not None and came_s <= encounter.begins_s:
+        if other.ends_s < from_s - site.policy.hold_s:
             continue
+        lamp = lamps.get(face)
+        came_s = (lamp.alert | lamp.fault).first_from(from_s) if lamp is not None else None
+        in_time = came_s is not None and came_s <= encounter.begins_s
         if site.approaches[face].road is Road.MAIN:
-            main_missed.append(face)
-        else:
+            main_missed += [] if in_time else [face]
+            continue
+        judged += 1
+        if not in_time:
             missed.append(face)
             late_s = math.inf if came_s is None else max(late_s, came_s - encounter.begins_s)
-    return Met(encounter, first, second, tuple(missed), tuple(main_missed), late_s if late_s < CROSSING_S else None)
+    late = late_s if late_s < CROSSING_S else None
+    return Met(encounter, first, second, tuple(missed), tuple(main_missed), late, inside=not judged)
 
 
 def _came_by(runs: Sequence[Run], at_s: float) -> Run | None:

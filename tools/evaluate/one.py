@@ -102,7 +102,9 @@ def _tracks_at(seen: Sequence[dict[str, Any]], t_s: float) -> Iterable[str]:
     times = [track["t_s"] for track in seen]
     last = bisect.bisect_right(times, t_s + 1e-6)
     at_s = times[last - 1] if last else 0.0
-    now = [track for track in seen[bisect.bisect_left(times, at_s) : last] if t_s - at_s < 0.15]
+    # Several messages may have come within the same millisecond: the last step of them counts.
+    now = list({track["id"]: track for track in seen[bisect.bisect_left(times, at_s) : last]}.values())
+    now = now if t_s - at_s < 0.15 else []
     if not now:
         yield f"      {t_s:.2f} no track"
     for track in now[:TRACKS_SHOWN]:

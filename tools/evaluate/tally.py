@@ -77,6 +77,7 @@ class Tally:
     cut_short: int
     arrivals: dict[str, Arrivals]
     met: int
+    inside: int
     missed: int
     main_missed: int
     sides: tuple[Unit, ...]
