@@ -1,15 +1,24 @@
 """The voice: direction first, only in alert, never in quiet hours or with a clock that cannot be trusted."""
 
+import dataclasses
 import datetime
 import itertools
+from collections.abc import Iterable
 
 import pytest
 
-from configs.schema import RoadUser
+from configs.schema import Level, RoadUser, SiteConfig
 from device.day import DAYLIGHT, DayState, day_state, within
-from device.voice import side
+from device.decision import FaceDecision
+from device.health import Health
+from device.tracks import Track
+from device.voice import VoiceKeeper, side
 from hal.clock import ClockQuality
+from hal.interfaces import Shows
+from hal.speaker import wav
+from hal.speaker.clips import CLIPS, LONGEST_S, RENDERED
 from tests.support.road import Drive, Vehicle, site
+from tests.support.tracks import BRANCH, EAST, WEST, ns, seen, waits
 
 
 def said(*vehicles: Vehicle, day: DayState = DAYLIGHT, until_s: float = 26.0) -> list[tuple[float, str, str]]:
@@ -61,6 +70,179 @@ def test_the_default_day(hour: int, quiet: bool, volume_pct: int) -> None:
 def test_a_clock_that_cannot_be_trusted_is_quiet_and_bright() -> None:
     state = day_state(site(), datetime.datetime(1970, 1, 1, 12), ClockQuality.FLOOR)
     assert state.quiet and state.brightness_pct == 100 and not state.clock_trusted
+
+
+@pytest.mark.parametrize(("hour", "night"), [(5, True), (6, False), (19, False), (20, True), (23, True)])
+def test_night_comes_from_its_hours(hour: int, night: bool) -> None:
+    assert day_state(site(), datetime.datetime(2026, 11, 22, hour), ClockQuality.RTC).night is night
+
+
+def test_a_clock_that_cannot_be_trusted_counts_as_night_at_noon() -> None:
+    assert day_state(site(), datetime.datetime(2026, 11, 22, 12), ClockQuality.FLOOR).night
+    assert not day_state(site(), datetime.datetime(2026, 11, 22, 12), ClockQuality.RTC).night
+
+
+@pytest.mark.parametrize("quality", list(ClockQuality))
+def test_wet_road_and_fog_are_what_the_county_has_set_whatever_the_clock(quality: ClockQuality) -> None:
+    raw = site().model_dump(mode="json", exclude_none=True) | {"conditions": {"wet": True, "visibility_m": 80}}
+    foggy = type(site()).model_validate(raw)
+    noon = datetime.datetime(2026, 11, 22, 12)
+    state = day_state(foggy, noon, quality)
+    assert (state.wet, state.visibility_m) == (True, 80.0)
+    clear = day_state(site(), noon, quality)
+    assert (clear.wet, clear.visibility_m) == (False, None)
+
+
+def test_replay_plays_by_daylight_on_a_dry_road_in_clear_air() -> None:
+    assert (DAYLIGHT.night, DAYLIGHT.wet, DAYLIGHT.visibility_m, DAYLIGHT.quiet) == (False, False, None, False)
+
+
+class Speaks:
+    """The voice of a site over the decisions of its branch face."""
+
+    def __init__(self, **voice: object) -> None:
+        raw = site().model_dump(mode="json", exclude_none=True) | {"voice": voice}
+        self.config = SiteConfig.model_validate(raw)
+        self.voice = VoiceKeeper()
+
+    def at(
+        self,
+        t_s: float,
+        decision: FaceDecision | None = None,
+        *,
+        day: DayState = DAYLIGHT,
+        trusted: Iterable[str] = ("r_east", "r_west", "c_branch"),
+    ) -> str | None:
+        decision = decision or alert(seen(EAST, 4.0))
+        return self.voice.step(ns(t_s), self.config, day, {decision.face: decision}, frozenset(trusted)).get(
+            decision.face
+        )
+
+
+WAITS = waits()
+
+
+def alert(soonest: Track | None, *, level: Level = "alert", meets: Track | None = WAITS) -> FaceDecision:
+    return FaceDecision(
+        face=BRANCH,
+        level=level,
+        health=Health.FAULT,
+        shows=Shows.ALERT,
+        cause=seen(WEST, 9.0, number=9),
+        conflict=meets,
+        reasons=(),
+        caused_by_ns=None,
+        soonest=soonest,
+        coming=frozenset({EAST}),
+    )
+
+
+@pytest.mark.parametrize(("arrival_s", "speaks"), [(5.0, True), (5.001, False), (0.0, True)])
+def test_it_speaks_when_the_first_to_arrive_is_five_seconds_away(arrival_s: float, speaks: bool) -> None:
+    assert (Speaks().at(0, alert(seen(EAST, arrival_s))) is not None) is speaks
+    assert Speaks().at(0, alert(seen(EAST))) == "right_vehicle", "known by a zone alone: it is here"
+
+
+def test_it_speaks_of_who_arrives_first_though_another_lit_the_lamp() -> None:
+    """Who lit it is 9 s away in the west; a faster one from the east is 4 s away."""
+    assert Speaks().at(0, alert(seen(EAST, 4.0))) == "right_vehicle"
+
+
+@pytest.mark.parametrize("level", ["clear", "caution"])
+def test_only_in_alert(level: Level) -> None:
+    assert Speaks().at(0, alert(seen(EAST, 4.0), level=level)) is None
+
+
+def test_a_lamp_that_is_only_held_says_nothing() -> None:
+    assert Speaks().at(0, alert(None)) is None
+    assert Speaks().at(0, alert(seen(EAST, 4.0), meets=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("trusted", "speaks"),
+    [
+        (["r_east", "c_branch"], True),
+        (["r_west", "c_branch"], False),
+        (["r_east", "r_west"], False),
+        ([], False),
+    ],
+)
+def test_in_fault_it_speaks_only_of_and_to_whom_a_trusted_sensor_sees(trusted: list[str], speaks: bool) -> None:
+    assert (Speaks().at(0, trusted=trusted) is not None) is speaks
+
+
+def test_once_for_one_road_user_and_after_the_lockout_for_the_next() -> None:
+    speaks = Speaks()
+    assert speaks.at(0) and not speaks.at(9)
+    following = alert(seen(EAST, 4.0, number=2))
+    assert not speaks.at(7.9, following) and speaks.at(8.0, following)
+    longer = Speaks(lockout_s=20)
+    assert longer.at(0) and not longer.at(19.9, following) and longer.at(20, following)
+
+
+def test_the_same_road_user_is_spoken_of_again_when_the_alert_had_ended_between() -> None:
+    speaks = Speaks()
+    assert speaks.at(0)
+    speaks.at(1, alert(None, level="clear"))
+    assert not speaks.at(7.9) and speaks.at(8.0)
+
+
+def test_what_quiet_hours_or_a_far_arrival_kept_unsaid_locks_nothing() -> None:
+    speaks = Speaks()
+    assert not speaks.at(0, day=DayState(True, 100, 80, True))
+    assert not speaks.at(1, alert(seen(EAST, 6.0)))
+    assert speaks.at(2)
+
+
+def test_each_face_has_its_own_lockout() -> None:
+    speaks = Speaks()
+    assert speaks.at(0)
+    assert speaks.at(1, dataclasses.replace(alert(seen(EAST, 4.0)), face=EAST)) == "junction_ahead"
+
+
+@pytest.mark.parametrize(
+    ("coming", "clip"),
+    [
+        ({EAST}, "right_vehicle"),
+        ({WEST}, "left_vehicle"),
+        ({EAST, WEST}, "both_vehicles"),
+        (set(), "vehicle_ahead"),
+    ],
+)
+def test_the_side_is_that_of_who_lights_the_face_now(coming: set[str], clip: str) -> None:
+    decision = dataclasses.replace(alert(seen(EAST, 4.0)), coming=frozenset(coming))
+    assert Speaks().at(0, decision) == clip
+
+
+def test_without_a_bearing_no_side_is_named() -> None:
+    speaks = Speaks()
+    raw = site().model_dump(mode="json", exclude_none=True)
+    del raw["approaches"][EAST]["bearing_deg"]
+    speaks.config = SiteConfig.model_validate(raw)
+    assert speaks.at(0) == "vehicle_ahead"
+
+
+def test_a_car_far_away_on_the_other_side_is_not_both_sides() -> None:
+    """100 m away at 15 km/h it takes 24 s: nobody who turns out now has to mind it."""
+    heard = said(Vehicle(50, 20.0), Vehicle(15, 40.0, radar="r_west"), until_s=20)
+    assert clips("branch_south", heard) == ["right_vehicle"]
+
+
+def test_the_direction_comes_first_and_a_clip_takes_two_seconds_at_most() -> None:
+    """Eight characters at most (FIELD.md); the rendered clips are measured where they have been rendered."""
+    for clip, first in (
+        ("left_vehicle", "左"),
+        ("right_vehicle", "右"),
+        ("both_vehicles", "左右"),
+        ("vehicle_ahead", "前"),
+    ):
+        assert CLIPS[clip].text.startswith(first)
+    assert all(len(clip.text) <= 8 for clip in CLIPS.values())
+    rendered = sorted(RENDERED.glob("*.wav"))
+    if not rendered:
+        pytest.skip("no clips are rendered here: make build (needs espeak-ng)")
+    assert {path.stem for path in rendered} == set(CLIPS)
+    assert max(wav.read(path).duration_s for path in rendered) <= LONGEST_S == 2.0
 
 
 def test_periods_over_midnight() -> None:
