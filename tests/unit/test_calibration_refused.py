@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,10 +12,11 @@ from configs.errors import ConfigError, Problem
 from configs.loader import load_site, parse_yaml, validate
 from configs.schema import GroundPoint
 from device.calibration import calibrate
-from device.site import check_text
+from device.site import check_text, write_compiled
 from tests.support.poses import Pose
 from tests.support.site_files import EXAMPLES
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 POSE = Pose(height_m=6, pitch_deg=20, yaw_deg=8, focal=0.8, at_m=-6, aside_m=3.5)
 ROAD = [(4.0, -2.0), (4.0, 2.0), (12.0, -2.0), (12.0, 2.0), (25.0, -2.0), (25.0, 2.0)]
 Points = list[dict[str, Any]]
@@ -187,7 +190,30 @@ def test_four_points_always_fit_and_a_fifth_shows_the_error() -> None:
         calibrate("c", "a", [GroundPoint.model_validate(point) for point in wrong])
 
 
-def test_the_shipped_example_is_calibrated_and_core_reads_it(tmp_path: pathlib.Path) -> None:
+def test_core_reads_a_calibrated_site_and_refuses_a_bad_one_without_numpy(tmp_path: pathlib.Path) -> None:
+    config, _warnings = check_text(site(points()), "site.yaml")
+    write_compiled(config, tmp_path)
+    compiled = json.loads((tmp_path / "site.json").read_text(encoding="utf-8"))
+    compiled["cameras"]["c_branch"]["ground"]["branch_south"] = in_a_row(4)
+    (tmp_path / "bad.json").write_text(json.dumps(compiled), encoding="utf-8")
+    program = f"""
+import sys
+import device.core
+from configs.errors import ConfigError
+from configs.loader import load_site
+assert len(load_site({str(tmp_path / "site.json")!r}).cameras["c_branch"].ground["branch_south"]) == 6
+try:
+    load_site({str(tmp_path / "bad.json")!r})
+except ConfigError as error:
+    assert "lie on one line" in str(error)
+else:
+    raise SystemExit("four points on one line were taken")
+assert not {{"numpy", "cv2"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
+def test_the_shipped_example_measures_to_25_m_and_beyond() -> None:
     path = next(path for path in EXAMPLES if path.stem == "t_junction")
     found = calibrate("c_branch", "branch_south", load_site(path).cameras["c_branch"].ground["branch_south"])
     assert found.worst.residual_m < 0.1
