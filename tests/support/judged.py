@@ -7,6 +7,12 @@ from tools.sim.scene import ApproachTruth, Encounter, Kind, Sample, Scene, User
 from tools.sim.sensing.reach import Visibility
 
 DURATION_S = 60.0
+LINE_M = 7.0
+"""From the junction's centre to the conflict point of each approach."""
+
+LANE_M = 1.75
+AXES = {"main_east": (1.0, 0.0), "main_west": (-1.0, 0.0), "branch_south": (0.0, -1.0)}
+"""Unit vector up the road of each approach."""
 
 
 def drives(
@@ -26,7 +32,7 @@ def drives(
         t_s = tick / 10
         distance_m = (arrives_s - t_s) * mps
         if turns_off_m <= distance_m <= from_m and distance_m >= 0:
-            samples.append(Sample(t_s, approach, distance_m, 0.0, mps, 0.0, 0.0, False))
+            samples.append(_sample(t_s, approach, distance_m, mps))
     return User(name, kind, 4.5, 1.8, False, turns_off_m or None, tuple(samples))
 
 
@@ -41,8 +47,16 @@ def stands(
 ) -> User:
     """Somebody who stands there."""
     ticks = range(round(from_s * 10), round(to_s * 10))
-    samples = tuple(Sample(tick / 10, approach, at_m, 0.0, 0.0, 0.0, 0.0, False) for tick in ticks)
+    samples = tuple(_sample(tick / 10, approach, at_m, 0.0) for tick in ticks)
     return User(name, kind, 4.5, 1.8, False, None, samples)
+
+
+def _sample(t_s: float, approach: str, distance_m: float, mps: float) -> Sample:
+    """On its own side of the road: traffic keeps right, so one who comes in is to the left of who looks out."""
+    out_x, out_y = AXES[approach]
+    x_m = (distance_m + LINE_M) * out_x - LANE_M * out_y
+    y_m = (distance_m + LINE_M) * out_y + LANE_M * out_x
+    return Sample(round(t_s, 2), approach, distance_m, 0.0, mps, x_m, y_m, False)
 
 
 def road(*users: User, encounters: Sequence[Encounter] = (), duration_s: float = DURATION_S) -> Scene:

@@ -53,6 +53,16 @@ def test_what_is_not_close_or_was_not_to_be_seen_does_not_count() -> None:
     assert meeting(camera_m=0.0) == []
 
 
+def test_an_opponent_long_inside_the_junction_is_counted_apart() -> None:
+    """It came 4 s before the other crossed the line and stands between the lines, where no approach's sensor looks."""
+    encounter = Encounter("car", "crosses", False, 31.0, None, 1.0, None)
+    for arrives_s, inside in ((24.0, True), (27.0, False)):
+        scene = road(drives(arrives_s=arrives_s), CROSSES, encounters=[encounter])
+        (found,) = met(scene, site(), runs(scene, sight(scene)), {})
+        assert found.inside is inside
+        assert bool(found.missed) is not inside
+
+
 def test_the_main_face_is_told_apart() -> None:
     (found,) = meeting((24.0, "alert"), (33.0, "clear"))
     assert found.main_missed == ("main_east",)

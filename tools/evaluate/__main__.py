@@ -88,7 +88,7 @@ def main(
             f"--only {only!r}: no scene of the plan; layouts: {', '.join(sorted({p[0] for p in plan.PLAN}))}"
         )
     load = f"{os.getloadavg()[0]:.1f}"
-    lines = list(figures.lines(tallies, {} if only else _measured()))
+    lines = list(figures.lines(tallies, {} if only else _measured(), partial=bool(only)))
     took_min = (time.monotonic() - started_s) / 60
     if write:
         command = " ".join(["python -m tools.evaluate", *sys.argv[1:]])

@@ -140,7 +140,8 @@ BY_NAME: Mapping[str, Figure] = {figure.name: figure for figure in FIGURES}
 RIVALS = ("distance", "bare")
 """Those that the bar names; ``bare_held`` is told beside them."""
 
-LIKE = "radar_camera"
+COUNTS = frozenset({"evaluate_passages", "evaluate_conflicts", "evaluate_wins_dark", "evaluate_wins_needless"})
+"""What only a whole run can reach."""
 
 
 def judged(figure: Figure, value: Value) -> dict[str, object]:
@@ -156,12 +157,17 @@ def judged(figure: Figure, value: Value) -> dict[str, object]:
     return {"name": figure.name, "value": rounded, "unit": figure.unit, "bar": figure.bar, "ok": ok}
 
 
-def lines(tallies: Sequence[Tally], measured: Mapping[str, Value]) -> Iterator[dict[str, object]]:
-    """Every figure, in the order of the table; ``measured`` holds what is not in the tallies."""
+def lines(
+    tallies: Sequence[Tally], measured: Mapping[str, Value], *, partial: bool = False
+) -> Iterator[dict[str, object]]:
+    """Every figure, in the order of the table; ``measured`` holds what is not in the tallies. A ``partial`` run says
+    nothing of what it did not count."""
     values = {**of_tallies(tallies), **measured}
     for figure in FIGURES:
         if figure.name in values:
-            yield judged(figure, values[figure.name])
+            line = judged(figure, values[figure.name])
+            silent = partial and (line["value"] is None or figure.name in COUNTS)
+            yield {**line, "ok": None} if silent else line
 
 
 def of_tallies(tallies: Sequence[Tally]) -> dict[str, Value]:
