@@ -58,6 +58,8 @@ heartbeat: {{driver: gpio, pin: 5, pin_factory: mock}}
 speakers:
   {SPEAKER}: {{driver: "null", log: {str(speaker_log)!r}, faces: [{SOUTH}]}}
 voice: {{quiet_hours: {{enabled: false}}}}
+# 演示不分昼夜,预警时间都按白天算 / the judge of the demonstration goes by the daytime horizon at any hour
+policy: {{widen: {{night_s: 0}}}}
 bridge: {{url: "{broker_url}"}}
 """
 
