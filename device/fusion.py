@@ -1,105 +1,149 @@
-"""Camera zones -> tracks, and who is on an approach from all its sensors. Pure.
+"""One track for one road user that a radar and a camera both see: range and speed from the one, class and place
+across the road from the other. Pure.
 
-Invariants: two pictures of three confirm, a flicker of the detector shorter than 1.5 s does not release; standing in
-the wait zone is waiting, then parked after ``parked_after_s`` until the zone is left; standing outside the zones
-never counts, because it is in no zone. A camera has no calibration yet, so its tracks carry no distance.
+Invariants: each sensor carries on alone when the other has nothing; a pair stays a pair while it fits; of two states
+the one that warns more; who leaves by the radar's word is never paired, so that it hides nobody; a track keeps its
+number when it is paired and when the other half ends. Two radars, or two cameras, are not merged with each other.
 """
 
 import dataclasses
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Sequence
 
-from configs.schema import RoadUser
-from device.observation import CameraObservation, Zone
-from device.tracks import Track, TrackState
-from hal.clock import NS_PER_S
+from device.tracks import ACTED_ON, STANDING, Track, TrackState
 
-CONFIRM_HITS = 2
-CONFIRM_WINDOW = 3
-KEEP_S = 1.5
-"""A detector misses a walker for a few frames; this is the same patience that radar tracks get while coasting."""
+GATE_M = 3.0
+GATE_PER_M = 0.1
+"""A radar measures to the strongest echo along its line of sight, a camera to the foot of the box on the road."""
 
+GATE_MPS = 3.0
+ERROR_SIGMAS = 2.0
 
-@dataclasses.dataclass(slots=True)
-class _Place:
-    """The n-th road user of a class in a zone. Without calibration users are told apart by their number only."""
-
-    id: int
-    since_ns: int
-    seen_ns: int
-    hits: deque[bool]
-    confirmed: bool = False
+STICKS = 1.5
+"""A pair may differ by so much more before it is taken apart: pairs that come and go change the cause's number."""
 
 
-class CameraTracker:
-    """The tracks of one camera, over all its zones."""
+class Fuser:
+    """The pairs of a pipeline. ``radars`` names the sensors whose range and speed are believed first."""
 
-    def __init__(self, camera: str, parked_after_s: float, ids: Iterator[int]) -> None:
-        self._camera = camera
-        self._parked_after_ns = round(parked_after_s * NS_PER_S)
-        self._ids = ids
-        self._places: dict[tuple[str, Zone, RoadUser, int], _Place] = {}
+    def __init__(self, radars: Collection[str]) -> None:
+        self._radars = frozenset(radars)
+        self._radar_of: dict[int, int] = {}  # camera track -> radar track
+        self._number: dict[int, int] = {}  # track -> the number it goes by
 
-    def update(self, observation: CameraObservation) -> None:
-        """Takes one picture's occupancy, newer than the last one."""
-        now_ns = observation.captured_ns
-        seen = {
-            (count.approach, count.zone, count.user, number)
-            for count in observation.occupancy
-            for number in range(count.count)
-        }
-        for key in seen:
-            place = self._places.get(key)
-            if place is None:
-                place = _Place(next(self._ids), now_ns, now_ns, deque(maxlen=CONFIRM_WINDOW))
-                self._places[key] = place
-            place.seen_ns = now_ns
-        for key, place in self._places.items():
-            place.hits.append(key in seen)
-            place.confirmed = place.confirmed or sum(place.hits) >= CONFIRM_HITS
+    def merge(self, tracks: list[Track]) -> list[Track]:
+        """The tracks with pairs made one, in the order of their radar's tracks. The same list when there is no pair."""
+        cameras = [track for track in tracks if self._of_camera(track)]
+        if not cameras and not self._number:
+            return tracks
+        radars = {track.id: track for track in tracks if self._of_radar(track)}
+        self._pair(radars, cameras)
+        if not self._radar_of and not self._number:
+            return tracks
+        self._settle_numbers({track.id for track in tracks})
+        halves: dict[int, list[Track]] = {}
+        for camera in cameras:
+            if camera.id in self._radar_of:
+                halves.setdefault(self._radar_of[camera.id], []).append(camera)
+        merged = []
+        for track in tracks:
+            if track.id in self._radar_of:
+                continue
+            seen = halves.get(track.id)
+            whole = track if seen is None else _merged(track, seen)
+            number = self._number.get(track.id, track.id)
+            merged.append(whole if number == whole.id else dataclasses.replace(whole, id=number))
+        return merged
 
-    def advance(self, now_ns: int) -> None:
-        """Forgets who has left."""
-        self._places = {
-            key: place
-            for key, place in self._places.items()
-            if (now_ns - place.seen_ns) <= KEEP_S * NS_PER_S and (place.confirmed or any(place.hits))
-        }
+    def _of_camera(self, track: Track) -> bool:
+        return track.distance_m is not None and track.sensor not in self._radars and _pairs_at_all(track)
 
-    def set_parked_after_s(self, parked_after_s: float) -> None:
-        """Takes a new policy value between two steps."""
-        self._parked_after_ns = round(parked_after_s * NS_PER_S)
+    def _of_radar(self, track: Track) -> bool:
+        return track.distance_m is not None and track.sensor in self._radars and _pairs_at_all(track)
 
-    def reset(self) -> None:
-        """Forgets everything: the camera went stale."""
-        self._places.clear()
+    def _pair(self, radars: dict[int, Track], cameras: Sequence[Track]) -> None:
+        before, self._radar_of = self._radar_of, {}
+        taken: set[tuple[str, int]] = set()  # a radar track is seen by each camera at most once
+        for camera in cameras:
+            radar = radars.get(before.get(camera.id, -1))
+            if radar is not None and _misfit(radar, camera) <= STICKS:
+                self._join(camera, radar, taken)
+        wanted = sorted(
+            (misfit, radar.id, index)
+            for index, camera in enumerate(cameras)
+            if camera.id not in self._radar_of
+            for radar in radars.values()
+            if (misfit := _misfit(radar, camera)) <= 1.0
+        )
+        for _misfit_value, radar_id, index in wanted:
+            camera = cameras[index]
+            if camera.id not in self._radar_of and (camera.sensor, radar_id) not in taken:
+                self._join(camera, radars[radar_id], taken)
 
-    def tracks(self, now_ns: int) -> list[Track]:
-        """All tracks as they stand at ``now_ns``."""
-        return [
-            Track(
-                id=place.id,
-                approach=approach,
-                sensor=self._camera,
-                state=self._state(zone, place, now_ns),
-                user=user,
-                distance_m=None,
-                speed_mps=None,
-                receding=False,
-                updated_ns=place.seen_ns,
+    def _join(self, camera: Track, radar: Track, taken: set[tuple[str, int]]) -> None:
+        self._radar_of[camera.id] = radar.id
+        taken.add((camera.sensor, radar.id))
+
+    def _settle_numbers(self, alive: set[int]) -> None:
+        """A pair goes by the older number; a half whose partner has ended keeps it; when both live on, each goes by
+        its own again."""
+        numbers: dict[int, int] = {}
+        for camera_id, radar_id in self._radar_of.items():
+            number = min(
+                numbers.get(radar_id, radar_id),
+                self._number.get(radar_id, radar_id),
+                self._number.get(camera_id, camera_id),
             )
-            for (approach, zone, user, _number), place in self._places.items()
-        ]
-
-    def _state(self, zone: Zone, place: _Place, now_ns: int) -> TrackState:
-        if not place.confirmed:
-            return TrackState.TENTATIVE
-        if zone is Zone.WAIT:
-            return TrackState.PARKED if now_ns - place.since_ns >= self._parked_after_ns else TrackState.WAITING
-        return TrackState.CONFIRMED if place.hits[-1] else TrackState.COASTING
+            numbers[radar_id] = numbers[camera_id] = number
+        for track_id, number in self._number.items():
+            if track_id in alive and track_id not in numbers and number not in alive:
+                taken = number in numbers.values()
+                if not taken:
+                    numbers[track_id] = number
+        self._number = {track_id: number for track_id, number in numbers.items() if track_id != number}
 
 
-def classes_present(tracks: Iterable[Track]) -> set[RoadUser]:
-    """The classes that a camera can name on an approach. A radar's track has no class of its own; where a camera
-    names anyone on that approach, the radar's road user is taken to be among those."""
-    return {track.user for track in tracks if track.user is not None}
+def _pairs_at_all(track: Track) -> bool:
+    return track.state in ACTED_ON and not track.receding
+
+
+def _misfit(radar: Track, camera: Track) -> float:
+    """How badly two tracks fit each other: 1 at the gate, infinite where they cannot be one."""
+    if radar.approach != camera.approach or radar.distance_m is None or camera.distance_m is None:
+        return float("inf")
+    if radar.state is TrackState.COASTING and camera.state in STANDING:
+        return float("inf")  # the radar has lost it and takes it to go on; the camera sees it stand
+    off_m = abs(radar.distance_m - camera.distance_m) / (GATE_M + GATE_PER_M * camera.distance_m)
+    if camera.state in STANDING or radar.state in STANDING:
+        return off_m
+    off_mps = abs((radar.speed_mps or 0.0) - (camera.speed_mps or 0.0))
+    return max(off_m, off_mps / (GATE_MPS + ERROR_SIGMAS * camera.speed_error_mps))
+
+
+def _merged(radar: Track, cameras: Sequence[Track]) -> Track:
+    """One road user. With two cameras the nearer sight of it (the smaller error of speed) names the class."""
+    camera = min(cameras, key=lambda track: (track.speed_error_mps, track.id))
+    updated_ns = max(radar.updated_ns, camera.updated_ns)
+    state, distance_m, speed_mps, error_mps = radar.state, radar.distance_m, radar.speed_mps, radar.speed_error_mps
+    if radar.state is TrackState.COASTING and camera.state is TrackState.CONFIRMED:
+        state = TrackState.CONFIRMED  # hidden from the radar alone
+    elif radar.state is TrackState.WAITING:
+        # What the radar only remembers the camera sees.
+        state, distance_m, speed_mps, error_mps = (
+            camera.state,
+            camera.distance_m,
+            camera.speed_mps,
+            camera.speed_error_mps,
+        )
+    return Track(
+        radar.id,
+        radar.approach,
+        radar.sensor,
+        state,
+        camera.user,
+        distance_m,
+        speed_mps,
+        False,
+        updated_ns,
+        camera.lateral_m,
+        error_mps,
+    )

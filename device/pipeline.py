@@ -13,10 +13,11 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from configs.schema import SiteConfig
+from device.camera_tracks import CameraTracker
 from device.day import DayState
 from device.decision import FaceDecider, FaceDecision, usable
 from device.events import Event, EventKind
-from device.fusion import CameraTracker
+from device.fusion import Fuser
 from device.health import FaceHealthKeeper, Health, SensorBoard, watches
 from device.observation import CameraObservation, Observation, SensorProblem
 from device.passages import PassageLog
@@ -76,10 +77,16 @@ class Pipeline:
             if name not in not_fitted
         }
         self._cameras = {
-            name: CameraTracker(name, config.policy.parked_after_s, ids)
-            for name in config.cameras
+            name: CameraTracker(
+                name,
+                config.policy.parked_after_s,
+                ids,
+                wait_zones=[approach for approach, zones in camera.zones.items() if zones.wait is not None],
+            )
+            for name, camera in config.cameras.items()
             if name not in not_fitted
         }
+        self._fuser = Fuser(self._radars)
         sensors = frozenset(self._radars) | frozenset(self._cameras)
         self.board = SensorBoard(sensors, stale_after_s or {})
         if booted:
@@ -116,19 +123,47 @@ class Pipeline:
         for observation in sorted(observations, key=_order):
             self._take(now_ns, observation)
         healthy = self.board.healthy(now_ns)
-        tracks: list[Track] = []
-        trackers: dict[str, RadarTracker | CameraTracker] = {**self._radars, **self._cameras}
-        for name, tracker in trackers.items():
-            if name not in healthy:
-                tracker.reset()
-            tracker.advance(now_ns)
-            tracks.extend(tracker.tracks(now_ns))
+        tracks = self._tracks(now_ns, healthy)
         by_approach = usable(tracks)
         decisions = {face: self._decide(face, now_ns, by_approach, healthy, day) for face in self._deciders}
         says = self._voice.step(now_ns, self._config, day, decisions, self.board.trusted(healthy))
         events = (*self._events(now_ns, decisions), *self._measure(now_ns, tracks, decisions))
         self._before = decisions
         return Output(tuple(tracks), decisions, says, events)
+
+    def idle_until_ns(self, last: Output) -> int | None:
+        """Steps without observations before this time would say and change nothing, so that a replay may leave them
+        out; None where any step may. ``last`` is what the last step gave.
+
+        Idle is an empty road: no track of any kind, every face dark and no count, hold or measurement going on.
+        """
+        if last.tracks or self.board.suspects or any(decision.level != "clear" for decision in last.decisions.values()):
+            return None
+        if not all(keeper.settled for keeper in self._health.values()):
+            return None
+        stale_ns, measured_ns = self.board.stale_from_ns(), self._passages.idle_until_ns()
+        return None if stale_ns is None or measured_ns is None else min(stale_ns, measured_ns)
+
+    def _tracks(self, now_ns: int, healthy: frozenset[str]) -> list[Track]:
+        """All tracks of the sensors that can be believed; what radar and camera both see is one track."""
+        tracks: list[Track] = []
+        for name, radar in self._radars.items():
+            if name not in healthy:
+                radar.reset()
+            radar.advance(now_ns)
+            if radar.has_waiting and self._nobody_waits(radar.approach, now_ns, healthy):
+                radar.end_waiting()
+            tracks += radar.tracks(now_ns)
+        for name, camera in self._cameras.items():
+            if name not in healthy:
+                camera.reset()
+            camera.advance(now_ns)
+            tracks += camera.tracks(now_ns)
+        return self._fuser.merge(tracks) if self._cameras else tracks
+
+    def _nobody_waits(self, approach: str, now_ns: int, healthy: frozenset[str]) -> bool:
+        """Presence is known to be none: a healthy camera looks at the wait zone and sees it empty."""
+        return any(camera.nobody_waits(approach, now_ns) for name, camera in self._cameras.items() if name in healthy)
 
     def _take(self, now_ns: int, observation: Observation) -> None:
         try:

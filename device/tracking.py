@@ -143,6 +143,11 @@ class RadarTracker:
         if ended:
             self._live = [live for live in self._live if live.updated_ns >= 0]
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether somebody is remembered to wait at the line."""
+        return any(live.waiting_since_ns is not None for live in self._live)
+
     def end_waiting(self) -> None:
         """Nobody waits at the line: a sensor that sees who stands has looked."""
         self._live = [live for live in self._live if live.waiting_since_ns is None]

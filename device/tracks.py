@@ -44,18 +44,22 @@ class Track:
     updated_ns: int
     lateral_m: float | None = None
     """Across the road, positive to the left seen by a driver who comes in; None without a calibrated camera."""
+    speed_error_mps: float = 0.0
+    """How far the speed may be off (one sigma). Time to arrival counts on the faster."""
 
     @property
     def time_to_arrival_s(self) -> float | None:
         """Seconds to the conflict point; None when it is not known or it does not come."""
         distance_m, speed_mps = self.distance_m, self.speed_mps  # asked for by every face at every step
-        if distance_m is None or speed_mps is None or speed_mps < SLOWEST_CLOSING_MPS or distance_m < 0:
+        if distance_m is None or speed_mps is None or distance_m < 0:
             return None
-        return distance_m / speed_mps
+        speed_mps += self.speed_error_mps
+        return distance_m / speed_mps if speed_mps >= SLOWEST_CLOSING_MPS else None
 
     def time_to_point_s(self, to_conflict_m: float) -> float | None:
         """Seconds to the point ``to_conflict_m`` before the conflict point; None when unknown, passed or standing."""
-        if self.distance_m is None or self.speed_mps is None or self.speed_mps < SLOWEST_CLOSING_MPS:
+        if self.distance_m is None or self.speed_mps is None:
             return None
+        speed_mps = self.speed_mps + self.speed_error_mps
         left_m = self.distance_m - to_conflict_m
-        return left_m / self.speed_mps if left_m >= 0 else None
+        return left_m / speed_mps if left_m >= 0 and speed_mps >= SLOWEST_CLOSING_MPS else None

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from configs.schema import RoadUser
-from device.fusion import CameraTracker
+from device.camera_tracks import CameraTracker
 from device.observation import CameraObservation, Zone, ZoneCount
 from device.tracking import RadarTracker
 from device.tracks import Track, TrackState

@@ -1,0 +1,242 @@
+"""Tracks from a calibrated camera: where each road user is on its approach, how fast, of what class. Pure.
+
+Invariants: two pictures of three confirm; who is missed coasts 1.5 s; the class is the one most pictures said, lately
+more than long ago; standing counts in the wait zone alone, as waiting, and as parked after ``parked_after_s`` until it
+moves a metre or leaves the zone; who stands elsewhere is tentative, which nothing acts on. A camera measures no
+speed: ``speed_error_mps`` says how far the one it estimates may be off.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+
+from configs.schema import RoadUser
+from device.camera_zones import CONFIRM_HITS, KEEP_S, LAST_THREE, LAST_TWO
+from device.kinematics import RangeFilter
+from device.observation import SeenUser, Zone
+from device.tracks import Track, TrackState
+from hal.clock import NS_PER_S
+
+ERROR_AT_LINE_M = 0.3
+ERROR_PER_M2 = 1 / 1200
+"""Sigma of a foot point on the ground: a pixel or two from a 5 m pole are 0.4 m at 10 m and 2.2 m at 48 m."""
+
+STAYS = 3.0
+"""A box that is too long in one picture is too long in the next: ten pictures are worth three."""
+
+DRIFT = 0.5
+"""(m/s)² a second: road users that brake and start by 1 m/s², a second of it unseen."""
+
+FIRST_CLOSING_MPS = {Zone.APPROACH: 8.0, Zone.WAIT: 3.0}
+FIRST_ERROR_MPS = {Zone.APPROACH: 6.0, Zone.WAIT: 3.0}
+"""What is assumed of a new road user's speed until it has moved: new is approaching. 2 to 14 m/s on the road, slower
+in the wait zone."""
+
+GATE_SIGMAS = 3.0
+GATE_M = 1.5
+"""Beyond the errors: a box that ends at the bumper once and at the rear wheel the next time."""
+
+LATERAL_GATE_M = 2.0
+LATERAL_PER_M = 0.02
+"""Lanes lie 3.5 m apart; a box's middle moves by a part of its width."""
+
+OTHER_KIND_COST = 0.5
+LATERAL_GAIN = 0.3
+
+VOTE_MEMORY = 0.97
+"""A class is voted on over the last thirty pictures, three seconds: a confusion lasts a few of them."""
+
+RIDER_M = 1.5
+RIDER_PER_M = 0.1
+RIDER_LATERAL_M = 1.0
+"""A detector boxes the rider of a two-wheeler as a person too; that box ends at the pedals, farther away on the ground
+by a part of the distance. Who walks beside a two-wheeler pushes it."""
+
+STANDING_MPS = 0.5
+MOVED_M = 1.0
+ZONE_HITS = 0b11111
+"""Half a second outside the wait zone is having left it; the foot point of who stands at its edge trembles."""
+
+RECEDING_MPS = 1.0
+RECEDING_M = 3.0
+
+ARRIVED_M = 2.0
+"""This far past the conflict point it is there now."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Seen:
+    """One road user's memory."""
+
+    id: int
+    approach: str
+    motion: RangeFilter
+    lateral_m: float
+    votes: dict[RoadUser, float]
+    user: RoadUser
+    seen_ns: int
+    anchor_m: float
+    anchor_ns: int
+    farthest_in_m: float
+    zone_hits: int = 0
+    hits: int = 1
+    confirmed: bool = False
+
+    def ahead_m(self, now_ns: int) -> float:
+        """Where it should be now."""
+        return self.motion.range_m - self.motion.closing_mps * ((now_ns - self.seen_ns) / NS_PER_S)
+
+
+class SeenUsers:
+    """The tracks of one camera over its calibrated approaches."""
+
+    def __init__(self, camera: str, ids: Iterator[int]) -> None:
+        self._camera = camera
+        self._ids = ids
+        self._seen: list[_Seen] = []
+
+    def update(self, now_ns: int, users: Sequence[SeenUser]) -> None:
+        """Takes one picture's road users."""
+        if not users and not self._seen:
+            return
+        found = _without_riders(sorted(users, key=_nearest_first))
+        missed, left = set(range(len(self._seen))), set(range(len(found)))
+        for _cost_value, seen_index, found_index in sorted(self._pairs(found, now_ns)):
+            if seen_index in missed and found_index in left:
+                missed.discard(seen_index)
+                left.discard(found_index)
+                _hit(self._seen[seen_index], found[found_index], now_ns)
+        for seen_index in missed:
+            self._seen[seen_index].hits = self._seen[seen_index].hits << 1 & LAST_THREE
+        for found_index in sorted(left):
+            self._start(found[found_index], now_ns)
+        self._seen = [seen for seen in self._seen if seen.confirmed or seen.hits & LAST_TWO]
+
+    def advance(self, now_ns: int) -> None:
+        """Forgets who has left."""
+        if self._seen:
+            self._seen = [seen for seen in self._seen if now_ns - seen.seen_ns <= KEEP_S * NS_PER_S]
+
+    def reset(self) -> None:
+        """Forgets everything."""
+        self._seen.clear()
+
+    def tracks(self, now_ns: int, parked_after_ns: int) -> list[Track]:
+        """All tracks as they stand at ``now_ns``."""
+        return [self._track(seen, now_ns, parked_after_ns) for seen in self._seen]
+
+    def _pairs(self, found: Sequence[SeenUser], now_ns: int) -> Iterator[tuple[float, int, int]]:
+        for seen_index, seen in enumerate(self._seen):
+            gap_s = (now_ns - seen.seen_ns) / NS_PER_S
+            ahead_m = seen.ahead_m(now_ns)
+            gate_m = GATE_M + GATE_SIGMAS * (error_m(ahead_m) + gap_s * math.sqrt(seen.motion.closing_variance))
+            lateral_gate_m = LATERAL_GATE_M + LATERAL_PER_M * max(ahead_m, 0.0)
+            for found_index, user in enumerate(found):
+                off_m, off_lateral_m = abs(user.distance_m - ahead_m), abs(user.lateral_m - seen.lateral_m)
+                if user.approach == seen.approach and off_m <= gate_m and off_lateral_m <= lateral_gate_m:
+                    cost = off_m / gate_m + off_lateral_m / lateral_gate_m
+                    yield cost + (OTHER_KIND_COST if user.user is not seen.user else 0.0), seen_index, found_index
+
+    def _start(self, user: SeenUser, now_ns: int) -> None:
+        motion = RangeFilter(
+            user.distance_m,
+            FIRST_CLOSING_MPS[user.zone],
+            range_variance=error_m(user.distance_m) ** 2,
+            speed_variance=FIRST_ERROR_MPS[user.zone] ** 2,
+            drift=DRIFT,
+        )
+        self._seen.append(
+            _Seen(
+                id=next(self._ids),
+                approach=user.approach,
+                motion=motion,
+                lateral_m=user.lateral_m,
+                votes={user.user: 1.0},
+                user=user.user,
+                seen_ns=now_ns,
+                anchor_m=user.distance_m,
+                anchor_ns=now_ns,
+                farthest_in_m=user.distance_m,
+                zone_hits=int(user.zone is Zone.WAIT),
+            )
+        )
+
+    def _track(self, seen: _Seen, now_ns: int, parked_after_ns: int) -> Track:
+        closing_mps = seen.motion.closing_mps
+        error_mps = math.sqrt(max(seen.motion.closing_variance, 0.0))
+        waits = bool(seen.zone_hits)
+        parked = waits and seen.seen_ns - seen.anchor_ns >= parked_after_ns
+        stands = parked or (abs(closing_mps) < STANDING_MPS and error_mps < 2 * STANDING_MPS)
+        receding = (
+            not stands
+            and closing_mps < -RECEDING_MPS - error_mps
+            and (seen.motion.range_m >= seen.farthest_in_m + RECEDING_M + error_m(seen.motion.range_m))
+        )
+        if not seen.confirmed or (stands and not waits):
+            state = TrackState.TENTATIVE
+        elif stands:
+            state = TrackState.PARKED if parked else TrackState.WAITING
+        else:
+            state = TrackState.CONFIRMED if seen.hits & 1 else TrackState.COASTING
+        distance_m = seen.motion.range_m if stands else seen.ahead_m(now_ns)
+        if -ARRIVED_M < distance_m < 0:
+            distance_m = 0.0
+        return Track(
+            id=seen.id,
+            approach=seen.approach,
+            sensor=self._camera,
+            state=state,
+            user=seen.user,
+            distance_m=distance_m,
+            speed_mps=0.0 if stands else closing_mps,
+            receding=receding,
+            updated_ns=seen.seen_ns,
+            lateral_m=seen.lateral_m,
+            speed_error_mps=0.0 if stands else error_mps,
+        )
+
+
+def error_m(distance_m: float) -> float:
+    """Sigma of a road user's distance as a camera on a pole at the junction sees it."""
+    return ERROR_AT_LINE_M + ERROR_PER_M2 * distance_m * distance_m
+
+
+def _hit(seen: _Seen, user: SeenUser, now_ns: int) -> None:
+    motion = seen.motion
+    motion.advance((now_ns - seen.seen_ns) / NS_PER_S)
+    motion.see_range(user.distance_m, STAYS * error_m(user.distance_m) ** 2)
+    seen.lateral_m += LATERAL_GAIN * (user.lateral_m - seen.lateral_m)
+    for voted in seen.votes:
+        seen.votes[voted] *= VOTE_MEMORY
+    seen.votes[user.user] = seen.votes.get(user.user, 0.0) + 1.0
+    # The class it had stays on a tie.
+    if seen.votes[user.user] > seen.votes[seen.user]:
+        seen.user = user.user
+    seen.seen_ns = now_ns
+    seen.hits = (seen.hits << 1 | 1) & LAST_THREE
+    seen.confirmed = seen.confirmed or seen.hits.bit_count() >= CONFIRM_HITS
+    seen.zone_hits = (seen.zone_hits << 1 | (user.zone is Zone.WAIT)) & ZONE_HITS
+    seen.farthest_in_m = min(seen.farthest_in_m, motion.range_m)
+    if not seen.zone_hits or abs(motion.range_m - seen.anchor_m) >= MOVED_M:
+        seen.anchor_m = motion.range_m
+        seen.anchor_ns = now_ns
+
+
+def _without_riders(users: Sequence[SeenUser]) -> list[SeenUser]:
+    """The users without the persons that ride one of the two-wheelers."""
+    bikes = [user for user in users if user.user is RoadUser.TWO_WHEELER]
+    if not bikes:
+        return list(users)
+    return [user for user in users if user.user is not RoadUser.WALKER or not any(_rides(user, bike) for bike in bikes)]
+
+
+def _rides(person: SeenUser, bike: SeenUser) -> bool:
+    return (
+        person.approach == bike.approach
+        and abs(person.distance_m - bike.distance_m) <= RIDER_M + RIDER_PER_M * max(bike.distance_m, 0.0)
+        and abs(person.lateral_m - bike.lateral_m) <= RIDER_LATERAL_M
+    )
+
+
+def _nearest_first(user: SeenUser) -> tuple[float, float, str, str]:
+    return (user.distance_m, user.lateral_m, user.user, user.approach)
