@@ -2,9 +2,10 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 READY := .venv/.ready
+SIM := .venv/.sim
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test check bench evidence nightly system build lock golden docs clean
+.PHONY: help demo test sim check bench evidence nightly system build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -14,6 +15,9 @@ demo: build  ## 守护一个演示路口 60 秒 / guards a demonstration junctio
 
 test: build  ## 安装并跑测试 / installs and runs the tests
 	$(PY) -m pytest -n 2 -q
+
+sim: build $(SIM)  ## 安装交通仿真并跑它的测试 / installs the traffic simulator and runs its tests
+	$(PY) -m pytest -n 2 -q tests/unit/test_sumo_*.py tests/scenario/test_sumo_*.py
 
 check: build  ## 静态检查 / ruff, mypy, import contracts, every shipped site file
 	ruff format --check .
@@ -46,10 +50,15 @@ $(READY): pyproject.toml tools/install/requirements-dev.txt | system
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	touch $@
 
+# SUMO, 148 MB: for the junction bench and its tests, never for a node.
+$(SIM): tools/install/requirements-sim.txt $(READY)
+	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r tools/install/requirements-sim.txt
+	touch $@
+
 lock:  ## 重新导出依赖 / exports the hashed requirements again (needs uv)
-	cd tools/install && for extra in node dev; do \
+	cd tools/install && for extra in node dev sim; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	    -q $$([ $$extra = dev ] && echo --extra dev) ../../pyproject.toml -o requirements-$$extra.txt; done
+	    -q $$([ $$extra = node ] || echo --extra $$extra) ../../pyproject.toml -o requirements-$$extra.txt; done
 
 golden: build  ## 接受回放结果(先看它打印的差别)/ accepts what the replay says now; read what it prints
 	$(PY) -m tests.replay.accept

@@ -11,28 +11,31 @@ import random
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from tools.sim.layouts import Layout
+from tools.sim.layouts import Layout, Road
 from tools.sim.network import edges
 from tools.sim.scene import Kind
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Level:
-    """How much traffic. Flows are road users an hour on each approach; ``reckless`` is the share of branch users who do
-    not care for priority; ``parked`` stand at the roadside from the first second."""
+    """How much traffic. Flows are road users an hour, ``main_per_h`` on each main approach,
+    ``branch_per_h`` on all branches together; ``reckless`` is the share of branch users who do
+    not care for priority, ``crosses`` of those who go left or straight on, across the main road; ``parked`` stand at
+    the roadside from the first second."""
 
     main_per_h: float
     branch_per_h: float
     reckless: float
+    crosses: float
     parked: int
 
 
 LEVELS: Mapping[str, Level] = MappingProxyType(
     {
-        "quiet": Level(main_per_h=60, branch_per_h=20, reckless=0.05, parked=1),
-        "normal": Level(main_per_h=220, branch_per_h=80, reckless=0.08, parked=2),
-        "busy": Level(main_per_h=400, branch_per_h=130, reckless=0.08, parked=3),
-        "conflicts": Level(main_per_h=330, branch_per_h=200, reckless=1.0, parked=1),
+        "quiet": Level(main_per_h=60, branch_per_h=20, reckless=0.05, crosses=0.5, parked=1),
+        "normal": Level(main_per_h=220, branch_per_h=80, reckless=0.08, crosses=0.5, parked=2),
+        "busy": Level(main_per_h=400, branch_per_h=130, reckless=0.08, crosses=0.5, parked=3),
+        "conflicts": Level(main_per_h=420, branch_per_h=260, reckless=1.0, crosses=0.9, parked=1),
     }
 )
 
@@ -81,6 +84,8 @@ BUS_STOPS_SHARE, BUS_STOP_S, BUS_STOP_M = 0.5, (10.0, 30.0), 20.0
 """Half of the buses stand in their lane, ``BUS_STOP_M`` before the yard's entrance."""
 IGNORE_FOE = (0.3, 0.5)
 """jmIgnoreFoeProb: without such drivers SUMO has almost no conflicts, its drivers see everything."""
+TAKES_GAP_S = 0.1
+"""jmTimegapMinor of a reckless driver, who also counts on others to brake (impatience 1)."""
 IGNORE_FOE_MPS = 50.0
 """jmIgnoreFoeSpeed: faster vehicles are heeded after all; 180 km/h means that none is."""
 PARKED_M = (25.0, 160.0)
@@ -122,7 +127,8 @@ def draw(layout: Layout, level: Level, seed: int, seconds: float) -> list[Rider]
         # Each approach has its own dice: one approach's traffic does not shift another's.
         dice = random.Random(f"{layout.name}/{approach}/{seed}")
         deck = _deck(dice, road.main)
-        per_h = level.main_per_h if road.main else level.branch_per_h
+        branches = sum(not other.main for other in layout.roads.values())
+        per_h = level.main_per_h if road.main else level.branch_per_h / branches
         for number, departs_s in enumerate(_arrivals(dice, per_h, seconds)):
             riders.append(_rider(dice, layout, approach, next(deck), f"{approach}.{number}", departs_s, level))
     dice = random.Random(f"{layout.name}/parked/{seed}")
@@ -171,21 +177,23 @@ def _rider(
         top_mps=round(dice.uniform(*build.top_mps), 2),
         ignores=round(dice.uniform(*IGNORE_FOE), 2) if reckless else 0.0,
         departs_s=departs_s,
-        route=_route(dice, layout, approach, stop_m is not None),
+        route=_route(dice, layout, approach, level.crosses, stop_m is not None),
         stop_m=stop_m,
         stop_s=round(dice.uniform(*BUS_STOP_S), 1),
     )
 
 
-def _route(dice: random.Random, layout: Layout, approach: str, through: bool) -> tuple[str, ...]:
+def _route(dice: random.Random, layout: Layout, approach: str, crosses: float, through: bool) -> tuple[str, ...]:
     (far_in, near_in), (near_out, far_out), into_yard, out_of_yard = edges(approach)
     what = dice.random()
     if what < YARD_SHARE and not through:
         return far_in, into_yard
     if what < YARD_SHARE + U_TURN_SHARE and not through:
-        # Half of them turn round at the yard's entrance, half in the junction.
-        return (far_in, far_out) if dice.random() < 0.5 else (far_in, near_in, near_out, far_out)
-    goal = _goal(dice, layout, approach)
+        # Main-road users turn round at a yard's entrance or in the junction; those of a branch only at the entrance,
+        # because SUMO 1.28's judge crashes on a vehicle that carries it and turns round in the junction.
+        in_junction = layout.roads[approach].main and dice.random() < 0.5
+        return (far_in, near_in, near_out, far_out) if in_junction else (far_in, far_out)
+    goal = _goal(dice, layout, approach, crosses)
     (goal_near, goal_far), goal_yard = edges(goal)[1], edges(goal)[2]
     ends = (goal_near, goal_yard) if dice.random() < YARD_SHARE else (goal_near, goal_far)
     if what > 1.0 - EMERGES_SHARE and not through:
@@ -193,14 +201,21 @@ def _route(dice: random.Random, layout: Layout, approach: str, through: bool) ->
     return (far_in, near_in, *ends)
 
 
-def _goal(dice: random.Random, layout: Layout, approach: str) -> str:
+def _goal(dice: random.Random, layout: Layout, approach: str, crosses: float) -> str:
+    road = layout.roads[approach]
     others = [name for name in layout.roads if name != approach]
-    if not layout.roads[approach].main:
-        return dice.choice(others)
+    if not road.main:
+        right = next(name for name in others if _turns_right(road, layout.roads[name]))
+        return dice.choice([name for name in others if name != right]) if dice.random() < crosses else right
     branches = [name for name in others if not layout.roads[name].main]
     if dice.random() < TURN_SHARE:
         return dice.choice(branches)
     return next(name for name in others if layout.roads[name].main)
+
+
+def _turns_right(road: Road, goal: Road) -> bool:
+    ahead_deg = road.bearing_deg + 180.0
+    return 20.0 < (goal.bearing_deg - ahead_deg) % 360.0 < 180.0
 
 
 def _parked(dice: random.Random, layout: Layout, number: int, seconds: float) -> Rider:
@@ -208,7 +223,7 @@ def _parked(dice: random.Random, layout: Layout, number: int, seconds: float) ->
     kind = dice.choice([Kind.CAR, Kind.TRUCK, Kind.TRICYCLE])
     build = BUILDS[kind]
     (far_in, near_in), _, _, _ = edges(approach)
-    near_out, far_out = edges(_goal(dice, layout, approach))[1]
+    near_out, far_out = edges(_goal(dice, layout, approach, 0.5))[1]
     road = layout.roads[approach]
     # Most stand for the whole scene, some drive off in the middle of it.
     stays_s = 2.0 * seconds if dice.random() < 0.6 else dice.uniform(0.3, 0.8) * seconds

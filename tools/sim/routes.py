@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import quoteattr
 
-from tools.sim.demand import BUILDS, IGNORE_FOE_MPS, KEEPS_RIGHT, Rider
+from tools.sim.demand import BUILDS, IGNORE_FOE_MPS, KEEPS_RIGHT, TAKES_GAP_S, Rider
 from tools.sim.layouts import Layout
 from tools.sim.network import Network
 
@@ -41,6 +41,8 @@ def _type(rider: Rider) -> str:
             "jmIgnoreFoeProb": rider.ignores,
             "jmIgnoreFoeSpeed": IGNORE_FOE_MPS,
             "jmIgnoreJunctionFoeProb": rider.ignores,
+            "jmTimegapMinor": TAKES_GAP_S,
+            "impatience": 1,
         }
     return f"<vType {_attributes(values)}/>"
 
