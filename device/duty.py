@@ -79,6 +79,17 @@ class Duty:
             face.met_lit += 1
             self._open.append((approach, at_ns))
 
+    def idle_until_ns(self) -> int | None:
+        """The next step that must not be left out while faces stay as they are; None before the first step."""
+        if self._since_ns is None or self._last_ns is None:
+            return None
+        # A tenth of a second earlier than a gap would be too long: steps do not come at any moment one likes.
+        times_ns = [self._since_ns + PERIOD_S * NS_PER_S, self._last_ns + (LONGEST_STEP_S - 0.1) * NS_PER_S]
+        if self._open:
+            approach, at_ns = self._open[0]
+            times_ns.append(at_ns + self._horizon_ns[approach])
+        return round(min(times_ns))
+
     def step(self, now_ns: int, decisions: Mapping[str, FaceDecision]) -> Event | None:
         """Adds the time since the last step; every ten minutes the event."""
         last_ns, self._last_ns = self._last_ns, now_ns

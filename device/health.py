@@ -159,6 +159,15 @@ class SensorBoard:
         lost = [name for name in self._sensors if self.state(name, now_ns) is not SensorState.OK]
         return self._all.difference(lost) if lost else self._all
 
+    def stale_from_ns(self) -> int | None:
+        """When the next sensor goes stale if none is heard again; None when any is stale or in fault already."""
+        times_ns = []
+        for entry in self._sensors.values():
+            if entry.heard_ns is None or entry.problem is not None or entry.watch.frozen:
+                return None
+            times_ns.append(entry.heard_ns + entry.stale_after_ns + 1)
+        return min(times_ns, default=None)
+
     def flooded(self, sensor: str) -> bool:
         """Whether clutter hides from it what it should see."""
         return sensor in self.suspects and self._sensors[sensor].watch.flooded
@@ -264,6 +273,11 @@ class FaceHealthKeeper:
     def booting(self) -> bool:
         """Whether the first 10 s of health are still being earned."""
         return self._booting
+
+    @property
+    def settled(self) -> bool:
+        """Whether time alone changes nothing here while every sensor is heard: well, or with nothing to watch."""
+        return (not self._in_fault or not self._watch.moving) and self._camera_alone is None
 
     def step(self, now_ns: int, board: SensorBoard, healthy: frozenset[str], stuck: str | None) -> FaceHealth:
         """Judges the face. ``stuck`` names a stuck target, which is a fault of its own."""

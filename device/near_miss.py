@@ -116,6 +116,11 @@ class NearMisses:
             for name, approach in config.approaches.items()
         }
 
+    @property
+    def idle(self) -> bool:
+        """Whether no two road users are on a collision course that time alone may end."""
+        return not self._courses
+
     def alerts(self, now_ns: int, decisions: Mapping[str, FaceDecision]) -> None:
         """Keeps when each face was in alert: a meeting is told after it."""
         for face, decision in decisions.items():

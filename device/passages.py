@@ -99,6 +99,12 @@ class PassageLog:
         duty = self._duty.step(now_ns, decisions)
         return events if duty is None else [*events, duty]
 
+    def idle_until_ns(self) -> int | None:
+        """Until when steps without a track can be left out; None while anybody is followed."""
+        if self._live or self._lost or not self._near.idle:
+            return None
+        return self._duty.idle_until_ns()
+
     def _begin(self, now_ns: int, track: Track) -> Passing:
         self._numbers += 1
         user = Passing(self._numbers, track)

@@ -1,20 +1,21 @@
 """Plays a recording through parsers, tracking and decision on a virtual clock (DESIGN.md §5, Replay).
 
 Invariants: the same bytes in give the same bytes out; messages in order of (log_time, topic, sequence); the pipeline
-steps at every message and every 20 ms between, as core does; five seconds more run after the last message, so that
-release and staleness show.
+steps at every message and every 20 ms between, as core does, save for steps that the pipeline itself calls idle; five
+seconds more run after the last message, so that release and staleness show.
 """
 
 import base64
 import binascii
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from configs.schema import SiteConfig
 from device.day import DAYLIGHT
 from device.decision import FaceDecision
+from device.health import Health
 from device.observation import CameraObservation, Observation, camera_observation
 from device.pipeline import Output, Pipeline, cause_body
 from device.recorded import Message, Recorded, ReplayError, read, source_of
@@ -30,7 +31,8 @@ AFTER_NS = 5 * NS_PER_S
 
 
 class Replay:
-    """One play of one recording. ``cold`` includes boot; ``strict`` treats sensors absent from it as stale."""
+    """One play of one recording. ``cold`` includes boot; ``strict`` treats sensors absent from it as stale;
+    ``leave_out_idle`` False takes every step, which is slower and must give the same lines (a test compares)."""
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class Replay:
         cold: bool = False,
         strict: bool = False,
         with_tracks: bool = False,
+        leave_out_idle: bool = True,
     ) -> None:
         self._recorded = recorded
         self._with_tracks = with_tracks
@@ -66,7 +69,9 @@ class Replay:
             not_fitted=frozenset() if strict else frozenset(known) - frozenset(sources),
             stale_after_s=_stale_after_s(config),
         )
-        self._shown: dict[str, tuple[str, str, int | None]] = {}
+        self._shown: dict[str, tuple[str, Health, int | None]] = {}
+        self._leave_out_idle = leave_out_idle
+        self._idle_until_ns = 0
 
     def lines(self) -> Iterator[str]:
         """The output, one JSON line each, without line ends."""
@@ -75,15 +80,18 @@ class Replay:
         for message in self._recorded.messages:
             while tick_ns + STEP_NS < message.log_ns:
                 tick_ns += STEP_NS
-                now_ns = tick_ns
-                yield from self._step(now_ns, [])
+                if tick_ns >= self._idle_until_ns:
+                    now_ns = tick_ns
+                    yield from self._step(now_ns, ())
             now_ns = message.log_ns
-            yield from self._step(now_ns, self._observations(message))
+            observations = self._observations(message)
+            if observations or now_ns >= self._idle_until_ns:
+                yield from self._step(now_ns, observations)
         end_ns = now_ns + AFTER_NS
         while tick_ns < end_ns:
             tick_ns += STEP_NS
-            if tick_ns > now_ns:
-                yield from self._step(tick_ns, [])
+            if tick_ns > now_ns and tick_ns >= self._idle_until_ns:
+                yield from self._step(tick_ns, ())
 
     def _observations(self, message: Message) -> list[Observation]:
         kind, name = self._sources[message.topic]
@@ -106,15 +114,25 @@ class Replay:
             captured_ns = recorded.anchor_wall_ns + observation.captured_ns - recorded.anchor_mono_ns
         return dataclasses.replace(observation, captured_ns=min(captured_ns, message.log_ns))
 
-    def _step(self, now_ns: int, observations: list[Observation]) -> Iterator[str]:
+    def _step(self, now_ns: int, observations: Sequence[Observation]) -> list[str]:
         output = self._pipeline.step(now_ns, DAYLIGHT, observations)
-        t_s = round((now_ns - self._start_ns) / NS_PER_S, 3) + 0.0
+        lines: list[str] = []
         for face, decision in output.decisions.items():
-            shown = (decision.level, decision.health.value, decision.cause.id if decision.cause else None)
+            cause = decision.cause
+            shown = (decision.level, decision.health, None if cause is None else cause.id)
             if self._shown.get(face) != shown:
                 self._shown[face] = shown
-                yield _json(face_line(t_s, decision))
-        yield from self._other_lines(t_s, output)
+                lines.append(_json(face_line(self._t_s(now_ns), decision)))
+        if output.events or output.says or self._with_tracks:
+            lines.extend(self._other_lines(self._t_s(now_ns), output))
+        if self._leave_out_idle and not output.tracks:
+            self._idle_until_ns = self._pipeline.idle_until_ns(output) or 0
+        else:
+            self._idle_until_ns = 0
+        return lines
+
+    def _t_s(self, now_ns: int) -> float:
+        return round((now_ns - self._start_ns) / NS_PER_S, 3) + 0.0
 
     def _other_lines(self, t_s: float, output: Output) -> Iterator[str]:
         for event in output.events:

@@ -108,7 +108,9 @@ def test_a_newer_format_is_refused_and_an_older_one_plays(
 
 def test_the_error_is_told_in_chinese(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.mcap").write_text("text")
-    result = CliRunner().invoke(command, [str(tmp_path / "a.mcap"), "--config", str(site_file(tmp_path)), "--lang", "zh"])
+    result = CliRunner().invoke(
+        command, [str(tmp_path / "a.mcap"), "--config", str(site_file(tmp_path)), "--lang", "zh"]
+    )
     assert result.exit_code == 2 and "不是能读的录制" in result.output
 
 
