@@ -104,6 +104,16 @@ BAD = {
     "a mark in the sky": (moved(4, image=[0.47, 0.9]), f"{GROUND}.4", "point 5"),
     "a distance mistyped": (moved(4, distance_m=52.0), GROUND, "does not agree with the others"),
     "yards for metres on one side": (moved(2, lateral_m=-6.0), f"{GROUND}.2", "point 3 does not agree"),
+    "a corner point that bends the plane to itself": (
+        moved(0, image=[round(points()[0]["image"][0] + 0.06, 3), round(points()[0]["image"][1] - 0.1, 3)]),
+        f"{GROUND}.0",
+        "2.02 m (≤ 1.64 m) by the other points alone",
+    ),
+    "four points that hardly span a plane": (
+        points([(24.5, 0.3), (10.8, -1.6), (5.4, -2.9), (21.8, 2.2)]),
+        GROUND,
+        "condition number ≤ 100",
+    ),
     "a place a mile away": (moved(4, distance_m=1600.0), f"{GROUND}.4.distance_m", "-20 … 200"),
     "pixels for shares": (moved(4, image=[902, 291]), f"{GROUND}.4.image.0", "0 … 1"),
 }
