@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support.sumo import needs_sumo, scene
-from tools.sim import network
+from tools.sim import network, sumo
 from tools.sim.__main__ import main
 from tools.sim.demand import LEVELS, draw
 from tools.sim.layouts import LAYOUTS
@@ -200,3 +200,8 @@ def test_the_command_writes_a_truth_file_that_reads_back(tmp_path: pathlib.Path)
     made = read_scene(path)
     assert (made.junction, made.seed, made.duration_s) == ("t40", 2, 60.0)
     assert made.approaches["branch_south"].conflicts == ("main_east", "main_west")
+
+
+def test_a_program_that_refuses_its_arguments_is_quoted(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(sumo.SumoError, match=r"netconvert ended with 1: .*--no-such-option"):
+        sumo.run("netconvert", ["--no-such-option"], tmp_path)

@@ -2,12 +2,14 @@
 
 import itertools
 import math
+import sys
 
 import pytest
 
 from tools.sim.demand import LEVELS, draw
 from tools.sim.layouts import LAYOUTS, LIMITS_KMH, SKEW_DEG
 from tools.sim.scene import Kind
+from tools.sim.sumo import SumoError, home
 
 
 def test_every_shape_has_every_limit_and_lane_count() -> None:
@@ -91,3 +93,9 @@ def test_speeders_slow_ones_and_platoons_are_on_the_road() -> None:
     departs_s = [rider.departs_s for rider in riders if rider.parks_m is None]
     close = sum(after - before < 2.7 for before, after in itertools.pairwise(departs_s))
     assert close / len(departs_s) > 0.35, "more close followers than chance alone would give"
+
+
+def test_without_sumo_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sumo", None)
+    with pytest.raises(SumoError, match=r"make sim"):
+        home()

@@ -2,10 +2,12 @@
 
 What is relied on (SUMO's page "SSM Device" and its log): each conflict lists a type code for each tenth of a second.
 6, 7 merging ahead; 10, 11 crossing ahead; 12, 13 one of the two is in the shared area; 14, 15 one has left it; 16, 17
-both were in it; 2, 3, 18 one follows the other, 20 head-on on one lane. Known traps: with several equipped vehicles a
-pair is logged from both sides; the worst TTC of a log may belong to a stretch where one merely followed the other, and
-is 0 ("collision", 111) where a car passes a bicycle in one lane. So the values are taken from the time lines, and only
-where the code is one of crossing or merging.
+both were in it; 2, 3, 18 one follows the other, 20 head-on on one lane. It gives a PET to crossings only; a merging is
+judged by its TTC while it is ahead. It sees vehicles, not SUMO's persons, and traffic does not depend on it.
+
+Traps: with several equipped vehicles a pair is logged from both sides; the worst TTC of a log may belong to a stretch
+where one merely followed the other, and is 0 ("collision", 111) where a car passes a bicycle in one lane; so the values
+are taken from the time lines, and only where the code is one of crossing or merging.
 """
 
 import itertools

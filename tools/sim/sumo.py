@@ -10,7 +10,7 @@ import pathlib
 import subprocess
 from collections.abc import Sequence
 
-INSTALL = "make .venv/.sim"
+INSTALL = "make sim"
 """The command that installs the simulator."""
 LONGEST_RUN_S = 3600.0
 """A scene takes seconds; a run that hangs must not hang its caller."""
