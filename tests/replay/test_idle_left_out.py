@@ -82,7 +82,7 @@ VEHICLES = st.builds(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(VEHICLES, max_size=3),
     st.dictionaries(st.sampled_from(["r_east", "r_west", "c_branch"]), SPANS, max_size=2),
