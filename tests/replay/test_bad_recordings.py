@@ -3,7 +3,7 @@
 import json
 import pathlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from configs.schema import SiteConfig
 from device import recording as recording_module
+from device.cli.language import set_language
 from device.cli.replay import command
 from device.recorded import Recorded, ReplayError, read
 from device.recording import CONFIG_TOPIC, RecordingFile
@@ -35,6 +36,12 @@ def recording(path: pathlib.Path, values: dict[str, object] | None = None, *, se
         file.put_radar("r_west", encode_report([]), tenth * 100 * NS_PER_MS)
     file.close()
     return path
+
+
+@pytest.fixture(autouse=True)
+def chinese_after() -> Iterator[None]:
+    yield
+    set_language("zh")
 
 
 @pytest.fixture
