@@ -70,13 +70,13 @@ def test_the_flow_is_the_one_asked_for(level: str) -> None:
     wanted = LEVELS[level]
     riders = draw(LAYOUTS["crossing60"], wanted, seed=2, seconds=40 * 3600.0)
     for road, per_h in (("main", 2 * wanted.main_per_h), ("branch", wanted.branch_per_h)):
-        came = sum(rider.approach.startswith(road) and rider.parks_m is None for rider in riders)
+        came = sum(rider.approach.startswith(road) and not rider.starts_parked for rider in riders)
         assert came == pytest.approx(40 * per_h, rel=0.06)
 
 
 def test_only_branch_users_are_reckless_and_under_conflicts_all_of_them() -> None:
     riders = draw(LAYOUTS["t60"], LEVELS["conflicts"], seed=1, seconds=3600.0)
-    moving = [rider for rider in riders if rider.parks_m is None]
+    moving = [rider for rider in riders if not rider.starts_parked]
     assert all(rider.reckless == rider.approach.startswith("branch") for rider in moving)
     assert all(0.3 <= rider.ignores <= 0.5 for rider in moving if rider.reckless)
     calm = draw(LAYOUTS["t60"], LEVELS["normal"], seed=1, seconds=20 * 3600.0)
@@ -86,11 +86,11 @@ def test_only_branch_users_are_reckless_and_under_conflicts_all_of_them() -> Non
 
 def test_speeders_slow_ones_and_platoons_are_on_the_road() -> None:
     riders = [r for r in draw(LAYOUTS["t80"], LEVELS["normal"], 1, 10 * 3600.0) if r.approach == "main_east"]
-    cars = [rider.pace for rider in riders if rider.kind is Kind.CAR and rider.parks_m is None]
+    cars = [rider.pace for rider in riders if rider.kind is Kind.CAR and not rider.starts_parked]
     assert 0.02 < sum(pace >= 1.2 for pace in cars) / len(cars) < 0.15
     assert 0.005 < sum(pace <= 0.45 for pace in cars) / len(cars) < 0.05
     assert all(4.0 <= rider.top_mps <= 7.0 for rider in riders if rider.kind is Kind.TRACTOR)
-    departs_s = [rider.departs_s for rider in riders if rider.parks_m is None]
+    departs_s = [rider.departs_s for rider in riders if not rider.starts_parked]
     close = sum(after - before < 2.7 for before, after in itertools.pairwise(departs_s))
     assert close / len(departs_s) > 0.35, "more close followers than chance alone would give"
 

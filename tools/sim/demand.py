@@ -82,6 +82,8 @@ TURN_SHARE = 0.15
 """Main-road users who turn into a branch."""
 BUS_STOPS_SHARE, BUS_STOP_S, BUS_STOP_M = 0.5, (10.0, 30.0), 20.0
 """Half of the buses stand in their lane, ``BUS_STOP_M`` before the yard's entrance."""
+PULLS_OVER_SHARE, PULLS_OVER_S = 0.02, (15.0, 90.0)
+"""Cars that stop at the roadside for a while, off the lane, and then go on."""
 IGNORE_FOE = (0.3, 0.5)
 """jmIgnoreFoeProb: without such drivers SUMO has almost no conflicts, its drivers see everything."""
 TAKES_GAP_S = 0.1
@@ -97,7 +99,7 @@ PARKED_OVERHANG_M = (-0.6, 0.5)
 class Rider:
     """One road user before it sets out. ``route`` are SUMO's edges; ``stop_m`` and ``stop_s`` a stop in its lane on the
     first edge, that far before the edge's end; ``parks_m`` stands at the roadside that far before it, ``overhang_m``
-    into the lane."""
+    into the lane, from the first second when ``starts_parked``."""
 
     id: str
     kind: Kind
@@ -113,6 +115,7 @@ class Rider:
     stop_s: float = 0.0
     parks_m: float | None = None
     overhang_m: float = 0.0
+    starts_parked: bool = False
 
     @property
     def reckless(self) -> bool:
@@ -163,9 +166,13 @@ def _rider(
         pace = dice.uniform(*SPEEDER_PACE)
     elif dice.random() < SLOW_SHARE:
         pace = dice.uniform(*SLOW_PACE)
-    stop_m = None
+    stop_m, stop_s = None, BUS_STOP_S
     if kind is Kind.BUS and layout.roads[approach].main and dice.random() < BUS_STOPS_SHARE:
         stop_m = BUS_STOP_M
+    parks_m = None
+    if kind is Kind.CAR and dice.random() < PULLS_OVER_SHARE:
+        parks_m, stop_s = _beside_m(dice, layout.roads[approach]), PULLS_OVER_S
+    stops = stop_m is not None or parks_m is not None
     reckless = not layout.roads[approach].main and dice.random() < level.reckless
     return Rider(
         id=name,
@@ -177,9 +184,11 @@ def _rider(
         top_mps=round(dice.uniform(*build.top_mps), 2),
         ignores=round(dice.uniform(*IGNORE_FOE), 2) if reckless else 0.0,
         departs_s=departs_s,
-        route=_route(dice, layout, approach, level.crosses, stop_m is not None),
+        route=_route(dice, layout, approach, level.crosses, stops),
         stop_m=stop_m,
-        stop_s=round(dice.uniform(*BUS_STOP_S), 1),
+        stop_s=round(dice.uniform(*stop_s), 1),
+        parks_m=parks_m,
+        overhang_m=min(PARKED_OVERHANG_M),
     )
 
 
@@ -224,7 +233,6 @@ def _parked(dice: random.Random, layout: Layout, number: int, seconds: float) ->
     build = BUILDS[kind]
     (far_in, near_in), _, _, _ = edges(approach)
     near_out, far_out = edges(_goal(dice, layout, approach, 0.5))[1]
-    road = layout.roads[approach]
     # Most stand for the whole scene, some drive off in the middle of it.
     stays_s = 2.0 * seconds if dice.random() < 0.6 else dice.uniform(0.3, 0.8) * seconds
     return Rider(
@@ -239,7 +247,12 @@ def _parked(dice: random.Random, layout: Layout, number: int, seconds: float) ->
         departs_s=0.0,
         route=(far_in, near_in, near_out, far_out),
         stop_s=round(stays_s, 1),
-        # Beyond the yard's entrance, so that nobody blocks it.
-        parks_m=round(dice.uniform(*PARKED_M) * min(1.0, road.length_m / 350.0), 1),
+        parks_m=_beside_m(dice, layout.roads[approach]),
         overhang_m=round(dice.uniform(*PARKED_OVERHANG_M), 2),
+        starts_parked=True,
     )
+
+
+def _beside_m(dice: random.Random, road: Road) -> float:
+    """A place at the roadside, beyond the yard's entrance, so that nobody blocks it."""
+    return round(dice.uniform(*PARKED_M) * min(1.0, road.length_m / 350.0), 1)

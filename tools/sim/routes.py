@@ -60,7 +60,8 @@ def _vehicle(rider: Rider, network: Network) -> str:
     first = rider.route[0]
     if rider.parks_m is not None:
         _, end_m = _roadside(rider, network)
-        values |= {"departLane": 0, "departPos": round(end_m - 0.5, 2), "departSpeed": 0}
+        if rider.starts_parked:
+            values |= {"departLane": 0, "departPos": round(end_m - 0.5, 2), "departSpeed": 0}
         stop = f"<stop {_attributes({'parkingArea': f'place_{rider.id}', 'duration': rider.stop_s})}/>"
     elif rider.stop_m is not None:
         end_m = network.lane_m[f"{first}_0"] - rider.stop_m
