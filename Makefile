@@ -5,7 +5,7 @@ READY := .venv/.ready
 SIM := .venv/.sim
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test sim check bench evidence nightly system build lock golden docs clean
+.PHONY: help demo test sim check bench evidence evaluate nightly system build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -33,6 +33,9 @@ bench: build  ## 微基准与短测 / micro-benchmarks and a short bench
 
 evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
 	$(PY) -m tools.bench.evidence
+
+evaluate: build $(SIM)  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
+	$(PY) -m tools.evaluate --write
 
 nightly: build  ## 慢测试 / what is too slow for every change
 	$(PY) -m pytest -n 2 -q --run-slow

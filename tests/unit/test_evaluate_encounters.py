@@ -63,6 +63,15 @@ def test_an_opponent_long_inside_the_junction_is_counted_apart() -> None:
         assert bool(found.missed) is not inside
 
 
+def test_who_stands_inside_the_junction_until_the_other_comes_is_counted_apart() -> None:
+    """It crosses the line at 10 s, the other comes inside any horizon at 17.5 s only: nobody arrives together."""
+    early = drives("crosses", kmh=20, arrives_s=10.0, approach=BRANCH)
+    encounter = Encounter("car", "crosses", False, 24.0, None, 1.0, None)
+    scene = road(drives(), early, encounters=[encounter])
+    (found,) = met(scene, site(), runs(scene, sight(scene)), {})
+    assert found.inside and not found.missed
+
+
 def test_the_main_face_is_told_apart() -> None:
     (found,) = meeting((24.0, "alert"), (33.0, "clear"))
     assert found.main_missed == ("main_east",)

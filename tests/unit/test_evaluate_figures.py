@@ -20,6 +20,7 @@ def tally(weather: str, **changes: object) -> Tally:
         replay_s=1.0,
         radar_only=False,
         node=GOOD,
+        roads={"branch": GOOD, "main": GOOD},
         leads=1500,
         late=0,
         fault_s=0,

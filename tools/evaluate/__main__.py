@@ -3,6 +3,7 @@
 Exit 0 when every bar is met, 1 when one is missed, 2 on bad input or without SUMO.
 """
 
+import functools
 import os
 import pathlib
 import secrets
@@ -14,12 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
+from configs.errors import ConfigError
+from device.replay import ReplayError
 from tools.bench import marked
 from tools.bench.figures import as_json
 from tools.evaluate import figures, pace, page, plan
 from tools.evaluate.tally import Tally
 from tools.sim.demand import LEVELS
 from tools.sim.layouts import LAYOUTS
+from tools.sim.scene import SceneError
 from tools.sim.sensing.fittings import Fitting, site_config
 from tools.sim.sensing.recorder import record
 from tools.sim.sensing.weather import CLEAN
@@ -46,6 +50,11 @@ class CannotRun(click.ClickException):
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=pathlib.Path), help="Keep the recordings in this folder."
 )
+@click.option(
+    "--again",
+    type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
+    help="Judge the recordings of this folder again (kept by --keep), without simulating.",
+)
 @click.option("--json", "as_lines", is_flag=True, help="JSON lines alone.")
 @click.option("--write/--no-write", default=False, help="Refresh the section of docs/evidence.md.")
 def main(
@@ -54,41 +63,45 @@ def main(
     first_seed: int | None,
     only: str,
     keep: pathlib.Path | None,
+    again: pathlib.Path | None,
     as_lines: bool,
     write: bool,
 ) -> None:
     """用模拟车流判定警示是否恰当 / Judges the warning on simulated traffic."""
     started_s = time.monotonic()
-    try:
-        home()
-    except SumoError as error:
-        raise CannotRun(str(error)) from error
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
     layout, _, weather = only.partition("/")
-    weathers = [name for name in plan.WEATHERS if name.startswith(weather)]
     first = secrets.randbelow(2**29) if first_seed is None else first_seed
-    entries = [] if not weathers else _entries(seeds, passages, first, layout)
     if (seeds or passages) and not as_lines:
         click.echo(f"first seed {first}: run again with --first-seed {first}", err=True)
+    if again is not None:
+        jobs = iter(_again(again, layout, weather))
+    else:
+        jobs = (
+            functools.partial(plan.work, entry, [name for name in plan.WEATHERS if name.startswith(weather)], keep)
+            for entry in _entries(seeds, passages, first, layout)
+        )
 
     def enough(done: Sequence[Tally]) -> bool:
         return passages is not None and sum(one.node.passages for one in done) >= passages
 
-    def told(entry: plan.Entry, done: Sequence[Tally]) -> None:
+    def told(done: Sequence[Tally]) -> None:
         for one in done:
             click.echo(_progress(one, time.monotonic() - started_s), err=True)
 
     try:
-        tallies = plan.run(entries, weathers, keep=keep, enough=enough, told=told)
-    except (SumoError, OSError) as error:
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+        if again is None:
+            home()
+        tallies = plan.run(jobs, enough=enough, told=told)
+    except (SumoError, SceneError, ConfigError, ReplayError, OSError) as error:
         raise CannotRun(str(error)) from error
     if not tallies:
-        raise CannotRun(
-            f"--only {only!r}: no scene of the plan; layouts: {', '.join(sorted({p[0] for p in plan.PLAN}))}"
-        )
+        known = ", ".join(sorted({layout for layout, _, _ in plan.PLAN}))
+        raise CannotRun(f"--only {only!r}: no such scene or recording; layouts of the plan: {known}")
     load = f"{os.getloadavg()[0]:.1f}"
-    lines = list(figures.lines(tallies, {} if only else _measured(), partial=bool(only)))
+    partial = bool(only or again)
+    lines = list(figures.lines(tallies, {} if partial else _measured(), partial=partial))
     took_min = (time.monotonic() - started_s) / 60
     if write:
         command = " ".join(["python -m tools.evaluate", *sys.argv[1:]])
@@ -110,6 +123,11 @@ def _entries(seeds: int | None, passages: int | None, first: int, layout: str) -
         return iter(())
     every = plan.rounds(first, seeds) if seeds else plan.fresh(first) if passages else plan.fixed()
     return (entry for entry in every if entry.layout.startswith(layout))
+
+
+def _again(folder: pathlib.Path, layout: str, weather: str) -> list[plan.Job]:
+    found = [path for path in plan.kept(folder) if path.name.startswith(layout) and f"-{weather}" in path.name]
+    return [functools.partial(plan.work_again, path) for path in found]
 
 
 def _measured() -> dict[str, figures.Value]:
@@ -134,9 +152,10 @@ def _config_tells_lead(site: pathlib.Path) -> bool:
 
 
 def _progress(one: Tally, elapsed_s: float) -> str:
+    branch, main_road = (one.roads[road].needless_pct for road in ("branch", "main"))
     return (
         f"{elapsed_s:6.0f} s  {one.recording:<44} passages {one.node.passages:4d}  dark {one.node.dark_passages:3d}  "
-        f"late {one.late}/{one.leads}  needless {one.node.needless_pct:6.2f} %  "
+        f"late {one.late}/{one.leads}  needless branch {branch:.2f} main {main_road:.2f} %  "
         f"alerted {one.met - one.missed}/{one.met}  fault {one.fault_s:.0f} s"
     )
 

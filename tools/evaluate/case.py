@@ -80,6 +80,10 @@ def tally(judged: Judged, *, fitting: str) -> Tally:
         replay_s=judged.replay_s,
         radar_only=not judged.site.cameras,
         node=_unit("node", judged.verdicts),
+        roads={
+            road: _unit("node", [verdict for verdict in judged.verdicts if verdict.duty.main is main])
+            for road, main in (("branch", False), ("main", True))
+        },
         leads=sum(len(verdict.leads) for verdict in judged.verdicts),
         late=sum(not lead.in_time for verdict in judged.verdicts for lead in verdict.leads),
         fault_s=sum(verdict.fault_s for verdict in judged.verdicts),

@@ -3,15 +3,16 @@
 Invariants: an encounter counts when SUMO's own judge calls it close (PET or TTC under its bar), its two road users
 came in on approaches that conflict by the site file, and a sensor could see both beforehand; each branch road user in
 it must have had the alert on its own face, at the moment it left the line behind or at the latest when the conflict
-began. One whose opponent had been inside the junction for longer than the hold before it crossed the line is counted
-apart: the rule looks at who arrives, and no sensor of an approach sees who stands between the lines.
+began. Counted apart are those in which one of the two had stood between the lines for longer than the hold before the
+other crossed its line or came inside the longest horizon: the rule looks at who arrives, and no sensor of an approach
+sees who stands inside the junction.
 """
 
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-from configs.schema import Road, SiteConfig
+from configs.schema import Road, RoadUser, SiteConfig
 from tools.evaluate.duty import GRACE_S
 from tools.evaluate.lamp import FaceLamp
 from tools.evaluate.road import Run
@@ -22,6 +23,9 @@ PET_S = 3.0
 TTC_S = 1.5
 CROSSING_S = 15.0
 """Who left the line behind longer ago than this is not in the junction any more."""
+
+OVERLAP_S = 1.0
+"""Arrival windows reach this far beyond the gap."""
 
 Z_95 = 1.959964
 
@@ -83,7 +87,7 @@ def _meeting(encounter: Encounter, first: Run, second: Run, site: SiteConfig, la
     for run, other in ((first, second), (second, first)):
         face = run.approach
         from_s = min(run.ends_s, encounter.begins_s)
-        if other.ends_s < from_s - site.policy.hold_s:
+        if not _meets_at_line(site, run, other, from_s):
             continue
         lamp = lamps.get(face)
         came_s = (lamp.alert | lamp.fault).first_from(from_s) if lamp is not None else None
@@ -97,6 +101,14 @@ def _meeting(encounter: Encounter, first: Run, second: Run, site: SiteConfig, la
             late_s = math.inf if came_s is None else max(late_s, came_s - encounter.begins_s)
     late = late_s if late_s < CROSSING_S else None
     return Met(encounter, first, second, tuple(missed), tuple(main_missed), late, inside=not judged)
+
+
+def _meets_at_line(site: SiteConfig, run: Run, other: Run, from_s: float) -> bool:
+    """Whether the other was arriving, by the longest horizon there is, at about the time one left its line."""
+    longest_s = max(site.policy.gap_s.of(user) for user in RoadUser) + OVERLAP_S
+    arriving = other.arrives_within(longest_s).widened(after_s=site.policy.hold_s)
+    came_s = arriving.first_from(from_s)
+    return came_s is not None and came_s <= from_s + site.policy.hold_s
 
 
 def _came_by(runs: Sequence[Run], at_s: float) -> Run | None:

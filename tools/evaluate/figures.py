@@ -181,8 +181,8 @@ def of_tallies(tallies: Sequence[Tally]) -> dict[str, Value]:
     met, missed = sum(one.met for one in tallies), sum(one.missed for one in tallies)
     low, high = wilson_pct(met - missed, met)
     everyone, branch = arrived(tallies, "branch", "main"), arrived(tallies, "branch")
-    ours = side(tallies, "node")
-    theirs = [side(tallies, name) for name in RIVALS]
+    # A unit that rain keeps lit for good is never dark: there the two are told side by side and not set off.
+    ours, *theirs = (side(fair, name) for name in ("node", *RIVALS))
     return {
         "evaluate_passages": sum(one.passages for one in unit.values()),
         "evaluate_dark_clean": unit["clean"].dark_passages if unit["clean"].passages else None,
@@ -192,6 +192,12 @@ def of_tallies(tallies: Sequence[Tally]) -> dict[str, Value]:
         **{
             f"evaluate_needless_{weather}_pct": one.needless_pct if one.idle_s else None
             for weather, one in unit.items()
+        },
+        **{
+            f"evaluate_needless_clean_{road}_pct": together(
+                road, (one.roads[road] for one in by_weather["clean"])
+            ).needless_pct
+            for road in ("branch", "main")
         },
         "evaluate_conflicts": met,
         "evaluate_alerted_pct": _pct(met - missed, met),

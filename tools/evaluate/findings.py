@@ -64,8 +64,13 @@ def people(runs: Mapping[str, Sequence[Run]], t_s: float) -> str:
                     told.append((arrival_s or 99.0, whereabouts(run, t_s)))
                 elif t_s > run.ends_s:
                     gone = "turned off" if run.user.leaves_before_m is not None and distance_m > 2 else "arrived"
-                    told.append((99.0, f"{who(run)} {gone} {t_s - run.ends_s:.1f} s ago ({speed_mps * 3.6:.0f} km/h)"))
-    return "; ".join(text for _, text in sorted(told)[:4]) or "nobody"
+                    told.append(
+                        (
+                            t_s - run.ends_s,
+                            f"{who(run)} {gone} {t_s - run.ends_s:.1f} s ago ({speed_mps * 3.6:.0f} km/h)",
+                        )
+                    )
+    return "; ".join(text for _, text in sorted(told)[:6]) or "nobody"
 
 
 def whereabouts(run: Run, t_s: float) -> str:

@@ -12,6 +12,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from configs.loader import load_site
 from tools.evaluate.case import judge, tally
 from tools.evaluate.tally import Tally
 from tools.sim.demand import LEVELS
@@ -63,6 +64,9 @@ FULL_SECONDS = 1200.0
 CI_SEED = 20_260
 WORKERS = 2
 
+Job = Callable[[], list[Tally]]
+"""The work of one scene or recording; it goes to another process."""
+
 
 def fixed() -> Iterator[Entry]:
     """The scenes of CI."""
@@ -101,27 +105,38 @@ def work(entry: Entry, weathers: Sequence[str], keep: pathlib.Path | None) -> li
     return found
 
 
+def kept(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The recordings that an earlier run kept."""
+    return sorted(folder.glob("*.mcap"))
+
+
+def work_again(recording: pathlib.Path) -> list[Tally]:
+    """Plays and judges a kept recording again. Raises SceneError, ConfigError, ReplayError."""
+    stem = recording.name.removesuffix(".mcap")
+    truth = read_scene(recording.with_name(f"{stem}.truth.jsonl"))
+    site = load_site(recording.with_name(f"{stem}.site.yaml"))
+    return [tally(judge(recording, truth, site), fitting=stem.split("-")[1])]
+
+
 def run(
-    entries: Iterable[Entry],
-    weathers: Sequence[str],
+    jobs: Iterable[Job],
     *,
-    keep: pathlib.Path | None,
-    enough: Callable[[Sequence[Tally]], bool],
-    told: Callable[[Entry, Sequence[Tally]], None],
+    enough: Callable[[Sequence[Tally]], bool] = lambda _: False,
+    told: Callable[[Sequence[Tally]], None] = lambda _: None,
     workers: int = WORKERS,
 ) -> list[Tally]:
-    """All scenes, or as many as are ``enough``; results in the order of the entries, whoever was done first."""
+    """All jobs, or as many as are ``enough``; results in the order of the jobs, whoever was done first."""
     found: list[Tally] = []
-    waiting = iter(entries)
+    waiting = iter(jobs)
     with concurrent.futures.ProcessPoolExecutor(workers) as pool:
-        running = [(entry, pool.submit(work, entry, weathers, keep)) for entry in itertools.islice(waiting, workers)]
+        running = [pool.submit(job) for job in itertools.islice(waiting, workers)]
         while running:
-            entry, done = running.pop(0)
-            found += (tallies := done.result())
-            told(entry, tallies)
+            tallies = running.pop(0).result()
+            found += tallies
+            told(tallies)
             if enough(found):
-                for _, other in running:
+                for other in running:
                     other.cancel()
                 break
-            running += [(nxt, pool.submit(work, nxt, weathers, keep)) for nxt in itertools.islice(waiting, 1)]
+            running += [pool.submit(job) for job in itertools.islice(waiting, 1)]
     return found

@@ -62,7 +62,8 @@ class Arrivals:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tally:
-    """One recording. ``node`` is judged on every face, ``sides`` (ours first) on the branch faces with radars."""
+    """One recording. ``node`` is judged on every face, ``roads`` on branch and main faces apart, ``sides`` (ours
+    first) on the branch faces with radars."""
 
     recording: str
     weather: str
@@ -71,6 +72,7 @@ class Tally:
     replay_s: float
     radar_only: bool
     node: Unit
+    roads: dict[str, Unit]
     leads: int
     late: int
     fault_s: float
