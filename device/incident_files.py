@@ -116,6 +116,7 @@ class IncidentFiles:
     def _try_folder(self) -> None:
         """Whether an incident could be written now; what a power cut left gets its name."""
         if self._config.recording.keep_count == 0:
+            self._problem = None
             return
         try:
             self._room()

@@ -26,6 +26,9 @@ MAX_S: Final = 300.0
 RING_BYTES: Final = 8 * 1024 * 1024
 """Eight radars at 115,200 baud bring 2.8 MB in 30 s; the rest is for cameras. What is older goes first."""
 
+TOLD_LATE_S: Final = 10.0
+"""A near miss is told once the second of the two has passed or stopped, seconds later: the ring reaches back further."""
+
 TRIGGERS_KEPT: Final = 50
 """Events named in one file; further ones are counted."""
 
@@ -159,7 +162,7 @@ class Incidents:
 
     def __init__(self, settings: RecordingSettings) -> None:
         self._settings = settings
-        self._ring = Ring(settings.before_s)
+        self._ring = Ring(settings.before_s + TOLD_LATE_S)
         self._open: _Open | None = None
         self._last_ns: dict[tuple[IncidentKind, str | None], int] = {}
 
@@ -171,7 +174,7 @@ class Incidents:
     def configure(self, settings: RecordingSettings) -> None:
         """Takes new lengths; an open incident keeps what it has and ends by the new ones."""
         self._settings = settings
-        self._ring.keep_s = settings.before_s
+        self._ring.keep_s = settings.before_s + TOLD_LATE_S
 
     def step(self, now_ns: int, kept: Iterable[Kept], events: Iterable[Event]) -> list[Order]:
         """What came in and what was decided at ``now_ns``; the orders for the writer, in order."""
@@ -197,15 +200,16 @@ class Incidents:
 
     def _take(self, now_ns: int, trigger: Trigger, orders: list[Order]) -> None:
         cause = (trigger.kind, trigger.face)
-        until_ns = now_ns + round(self._settings.after_s * NS_PER_S)
+        until_ns = trigger.at_ns + round(self._settings.after_s * NS_PER_S)
         if self._open is not None:
             self._open.add(trigger)
-            self._open.until_ns = min(until_ns, self._open.began_ns + round(MAX_S * NS_PER_S))
+            latest_ns = self._open.began_ns + round(MAX_S * NS_PER_S)
+            self._open.until_ns = min(max(until_ns, self._open.until_ns), latest_ns)
         elif self._settings.keep_count == 0 or self._quiet(now_ns, cause):
             return
         else:
             self._open = _Open(now_ns, until_ns, trigger, [trigger])
-            orders.append(Begin(trigger, self._ring.items(now_ns - round(self._settings.before_s * NS_PER_S))))
+            orders.append(Begin(trigger, self._ring.items(trigger.at_ns - round(self._settings.before_s * NS_PER_S))))
         self._last_ns[cause] = now_ns
 
     def _quiet(self, now_ns: int, cause: tuple[IncidentKind, str | None]) -> bool:

@@ -63,6 +63,16 @@ def test_an_alert_keeps_30_s_before_and_30_s_after() -> None:
     assert Junction(alert(100)).run(200).spans_s() == [(70.0, 130.0)]
 
 
+def test_a_near_miss_that_is_told_late_is_kept_from_when_it_was() -> None:
+    junction = Junction()
+    junction.run(106)
+    told = Event(EventKind.NEAR_MISS, 100 * NS_PER_S, FACE, {})
+    orders = junction.incidents.step(106 * NS_PER_S, [], [told])
+    assert isinstance(orders[0], Begin) and orders[0].before[0].at_ns == 70 * NS_PER_S
+    kept = Kept("r_east", 130 * NS_PER_S, 0, b"")
+    assert [type(order) for order in junction.incidents.step(130 * NS_PER_S, [kept], [])] == [Kept, End]
+
+
 def test_soon_after_the_start_there_is_less_before() -> None:
     assert Junction(alert(12)).run(60).spans_s() == [(0.0, 42.0)]
 
