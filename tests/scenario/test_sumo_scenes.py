@@ -1,6 +1,7 @@
 """Scenes that SUMO drives: what the truth file says of them must agree with itself and with the ground."""
 
 import collections
+import dataclasses
 import itertools
 import math
 import pathlib
@@ -14,7 +15,7 @@ from tools.sim.__main__ import main
 from tools.sim.demand import LEVELS, draw
 from tools.sim.layouts import LAYOUTS
 from tools.sim.scene import Kind, Sample, User, read_scene
-from tools.sim.simulate import WARM_UP_S, simulate
+from tools.sim.simulate import WARM_UP_S, arrivals, simulate
 
 pytestmark = needs_sumo
 
@@ -192,6 +193,13 @@ def test_a_conflict_begins_before_the_second_of_the_two_is_through() -> None:
         assert met.begins_s <= max(through)
 
 
+def test_arrivals_are_those_who_came_to_the_line() -> None:
+    made = scene(*WILD)
+    assert 0.6 * len(made.users) < arrivals(made) < len(made.users)
+    nobody = dataclasses.replace(made, users=tuple(user for user in made.users if user.leaves_before_m is not None))
+    assert arrivals(nobody) == 0
+
+
 def test_the_command_writes_a_truth_file_that_reads_back(tmp_path: pathlib.Path) -> None:
     options = [
         "scene",
@@ -210,6 +218,7 @@ def test_the_command_writes_a_truth_file_that_reads_back(tmp_path: pathlib.Path)
     assert done.exit_code == 0, done.output
     (path,) = tmp_path.iterdir()
     assert str(path) in done.output
+    assert "of processor time" in done.output
     made = read_scene(path)
     assert (made.junction, made.seed, made.duration_s) == ("t40", 2, 60.0)
     assert made.approaches["branch_south"].conflicts == ("main_east", "main_west")

@@ -15,6 +15,8 @@ WARM_UP_S = 120.0
 """Runs before the scene begins, so that it begins with traffic on the road."""
 LATERAL_M = 0.8
 """Resolution of SUMO's sublane model: bicycles keep to the edge, and others pass them in the lane."""
+AT_THE_LINE_M = 2.0
+"""One that waits at the line has arrived: SUMO's drivers stop up to this far before it."""
 _FCD, _SSM = "fcd.csv", "ssm.xml"
 
 
@@ -47,6 +49,14 @@ def simulate(layout: Layout, level: demand.Level, seed: int, seconds: float) -> 
         },
         users=tuple(users),
         encounters=tuple(meeting for meeting in met if meeting.first in seen and meeting.second in seen),
+    )
+
+
+def arrivals(scene: Scene) -> int:
+    """How many road users came to the end of an approach: their front was last seen within a step of it."""
+    return sum(
+        any(not s.outbound and s.distance_m <= SAMPLE_S * s.speed_mps + AT_THE_LINE_M for s in user.samples)
+        for user in scene.users
     )
 
 
