@@ -34,7 +34,7 @@ bench: build  ## 微基准与短测 / micro-benchmarks and a short bench
 evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
 	$(PY) -m tools.bench.evidence
 
-evaluate: build $(SIM)  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
+evaluate: sim  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
 	$(PY) -m tools.evaluate --write
 
 nightly: build  ## 慢测试 / what is too slow for every change
