@@ -27,7 +27,7 @@ RING_BYTES: Final = 8 * 1024 * 1024
 """Eight radars at 115,200 baud bring 2.8 MB in 30 s; the rest is for cameras. What is older goes first."""
 
 TOLD_LATE_S: Final = 10.0
-"""A near miss is told once the second of the two has passed or stopped, seconds later: the ring reaches back further."""
+"""A near miss is told once the second of the two has passed or stopped, seconds later: the ring goes back further."""
 
 TRIGGERS_KEPT: Final = 50
 """Events named in one file; further ones are counted."""
