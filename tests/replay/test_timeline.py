@@ -53,10 +53,25 @@ def test_another_cause_is_told_though_the_lamp_is_the_same() -> None:
 
 
 def test_events_that_went_and_came() -> None:
-    assert differences([event(1.0, to="alert")], [event(1.5, to="alert")]) == [
-        'at 1.00 s no longer: alert branch_south to "alert"',
-        'at 1.50 s new: alert branch_south to "alert"',
+    assert differences([event(1.0, to="alert")], [event(3.5, to="caution", by="truck")]) == [
+        "at 1.00 s no longer: alert branch_south alert",
+        'at 3.50 s new: alert branch_south caution by "truck"',
     ]
+
+
+def test_an_event_a_little_later_and_with_another_cause_is_one_line() -> None:
+    was, now = event(1.0, to="alert", cause=CAR), event(1.1, to="alert", cause={**CAR, "class": None})
+    assert differences([was], [now]) == [
+        'at 1.00 s alert branch_south alert: t_s 1.0 -> 1.1, cause.class "car" -> null'
+    ]
+
+
+def test_a_cause_measured_a_little_differently_is_one_line_for_the_whole_road() -> None:
+    near = {**CAR, "distance_m": 62.4}
+    was = [face(t, level, cause=CAR) for t, level in ((1, "caution"), (2, "alert"), (3, "caution"))]
+    now = [face(t, level, cause=near) for t, level in ((1, "caution"), (2, "alert"), (3, "caution"))]
+    told = "branch_south: 3 times the same level and cause, measured by up to 0.4 m differently"
+    assert differences(was, now) == [told]
 
 
 def test_a_longer_hold_is_seen_in_a_real_replay() -> None:
@@ -88,4 +103,4 @@ def test_no_difference_is_silent(was: list[str], now: list[str]) -> None:
 
 def test_many_are_cut_and_counted() -> None:
     told = differences([event(0)], [event(t) for t in range(1, 100)])
-    assert len(told) == 41 and told[-1] == "… and 60 more"
+    assert len(told) == 41 and told[-1] == "… and 59 more"
