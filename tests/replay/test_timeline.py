@@ -70,7 +70,7 @@ def test_a_cause_measured_a_little_differently_is_one_line_for_the_whole_road() 
     near = {**CAR, "distance_m": 62.4}
     was = [face(t, level, cause=CAR) for t, level in ((1, "caution"), (2, "alert"), (3, "caution"))]
     now = [face(t, level, cause=near) for t, level in ((1, "caution"), (2, "alert"), (3, "caution"))]
-    told = "branch_south: 3 times the same level and cause, measured by up to 0.4 m differently"
+    told = "branch_south: the same level and cause 3 times, up to 0.4 m apart"
     assert differences(was, now) == [told]
 
 

@@ -50,7 +50,7 @@ def _faces(was: Sequence[State], now: Sequence[State]) -> Iterator[str]:
                 until = f"to {following[0]:.2f} s" if following else "to the end"
                 yield f"from {t_s:.2f} s {until} {face}: was {before}; is {after}"
         if near_m:
-            yield f"{face}: {len(near_m)} times the same level and cause, measured by up to {max(near_m):.1f} m differently"
+            yield f"{face}: the same level and cause {len(near_m)} times, up to {max(near_m):.1f} m apart"
 
 
 def _apart_m(before: State, after: State) -> float:
