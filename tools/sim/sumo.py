@@ -46,5 +46,7 @@ def run(program: str, arguments: Sequence[str], folder: pathlib.Path) -> None:
         raise SumoError(f"{command[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise SumoError(f"{program}: not done after {LONGEST_RUN_S:.0f} s") from error
+    if done.returncode < 0:
+        raise SumoError(f"{program} crashed (signal {-done.returncode}): another seed may run")
     if done.returncode:
         raise SumoError(f"{program} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
