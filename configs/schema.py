@@ -160,6 +160,14 @@ class Radar(Device):
         ge=-50,
         le=300,
     )
+    beside_m: float = setting(
+        "雷达到所看车道右侧(慢行者走的地方)的横向距离(米);用来把斜距换成沿路距离",
+        "how far it hangs beside the lane's right side, where the slow ones ride and walk; turns slanted ranges into "
+        "distances along the road",
+        default=2.5,
+        ge=0,
+        le=15,
+    )
     reach_m: float = setting("有效作用距离(米)", "how far it sees a car, in metres", default=100.0, ge=5, le=400)
 
 

@@ -12,17 +12,22 @@ from hal.clock import NS_PER_S
 from hal.interfaces import Flag, RadarTarget
 
 CONFIRM_HITS = 2
+LAST_HITS = 0b11111
 _LAST_THREE = 0b111
-_LAST_TWO = 0b11
+"""Two frames that bear each other out, of five: runs of dropouts last one or two frames, and an echo that is begun
+anew after each of them would light the lamp a quarter of a second later."""
+
+NOISY_HITS = 3
+"""Asked of an echo that changes its direction from frame to frame, and while a foreign radar fills the air."""
 
 RECENT = 0.5
 """Weight of the newest reading of a radar that measures speed alone."""
 
 FITS_M = 2.0
-FITS_MPS = 1.4
-FITS_PER_S = 8.0
+FITS_MPS = 1.2
+FITS_PER_S = 4.0
 """Two frames of one road user differ by range steps and body echo (2 m is three sigma), by speed steps and tremble, and
-by an emergency stop."""
+by braking."""
 
 RECEDING_HITS = 3
 TREND_S = 1.0
@@ -115,8 +120,8 @@ class TrackLife:
 
     @property
     def is_lone(self) -> bool:
-        """Whether it is tentative and the last two frames did not show it."""
-        return not self.confirmed and not self._hits & _LAST_TWO
+        """Whether it is tentative and the last three frames did not show it."""
+        return not self.confirmed and not self._hits & _LAST_THREE
 
     @property
     def proven(self) -> bool:
@@ -125,8 +130,8 @@ class TrackLife:
 
     def miss(self) -> None:
         """A frame did not show it."""
-        self._hits = self._hits << 1 & _LAST_THREE
-        self._fits = self._fits << 1 & _LAST_THREE
+        self._hits = self._hits << 1 & LAST_HITS
+        self._fits = self._fits << 1 & LAST_HITS
         self._score -= 1
 
     def weigh_way(self, range_m: float, before_m: float, ahead_m: float) -> bool:
@@ -154,12 +159,14 @@ class TrackLife:
         has just shown that it sways in place."""
         self.flag = target.flag
         self._flags.append(target.flag)
-        self._hits = (self._hits << 1 | 1) & _LAST_THREE
+        self._hits = (self._hits << 1 | 1) & LAST_HITS
         fits = self.coherent(off_m, off_mps, gap_s)
-        self._fits = (self._fits << 1 | fits) & _LAST_THREE if self.confirmed or fits else 1
+        self._fits = (self._fits << 1 | fits) & LAST_HITS if self.confirmed or fits else 1
         self._score += 1 if off_m <= PROVEN_FITS_M and off_mps <= PROVEN_FITS_MPS + FITS_PER_S * gap_s else -1
         swayed = False
         if motion is not None and target.distance_m is not None:
+            if not fits:
+                self._ranges.clear()  # a jump is no motion: neither a rise nor a fall
             self._ranges.append((now_ns, target.distance_m))
             while len(self._ranges) > RECEDING_HITS and now_ns - self._ranges[0][0] > TREND_S * NS_PER_S:
                 self._ranges.popleft()
@@ -169,11 +176,12 @@ class TrackLife:
         self.receding = self._recedes()
         return swayed
 
-    def may_confirm(self, now_ns: int, pace_mps: float) -> bool:
-        """Whether a tentative track has the evidence of clean air."""
-        if self._fits.bit_count() < CONFIRM_HITS:
+    def may_confirm(self, now_ns: int, pace_mps: float, *, noisy: bool = False) -> bool:
+        """Whether a tentative track has the evidence of clean air, or of ``noisy`` air."""
+        kinds = {flag for flag in self._flags if flag is not Flag.UNKNOWN}
+        if self._fits.bit_count() < (NOISY_HITS if noisy or len(kinds) > 1 else CONFIRM_HITS):
             return False
-        if self.flag is not Flag.RECEDING or any(flag is not Flag.RECEDING for flag in self._flags):
+        if kinds != {Flag.RECEDING}:
             return True
         age_s = (now_ns - self._born_ns) / NS_PER_S
         if len(self._flags) < RECEDING_HITS or age_s < AWAY_EVIDENCE_S:
@@ -192,6 +200,8 @@ class TrackLife:
         if self.flag is not Flag.RECEDING and not (self.receding and Flag.RECEDING in self._flags):
             return False
         first_m, last_m = self._ranges[0][1], self._ranges[-1][1]
+        if self.receding and len(self._ranges) < RECEDING_HITS:
+            return True  # after a jump: it is known to leave until its distance says otherwise
         if self.receding:
             # Once known to leave it keeps leaving through the jitter of one range step, until it really comes back.
             return last_m > first_m - STEP_M

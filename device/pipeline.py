@@ -72,7 +72,7 @@ class Pipeline:
         self._config = config
         ids = itertools.count(1)
         self._radars = {
-            name: RadarTracker(name, radar.approach, radar.to_conflict_m, ids)
+            name: RadarTracker(name, radar.approach, radar.to_conflict_m, ids, beside_m=radar.beside_m)
             for name, radar in config.radars.items()
             if name not in not_fitted
         }

@@ -9,6 +9,7 @@ never acted on.
 
 import dataclasses
 import itertools
+import math
 from bisect import bisect_left
 from collections.abc import Iterator
 
@@ -23,8 +24,8 @@ JUMP_M = 5.0
 """A residual above this is another road user (at 10 Hz it would be a change of 50 m/s)."""
 
 SPEED_GATE_MPS = 4.0
-SPEED_GATE_PER_S = 8.0
-"""Speeds of one road user differ by quantisation and by braking (8 m/s² is an emergency stop) since it was seen."""
+SPEED_GATE_PER_S = 5.0
+"""Speeds of one road user differ by quantisation and by braking since it was seen."""
 
 SPEED_WEIGHT_S = 0.3
 """Metres of misfit that 1 m/s of misfit is worth: three frames of it."""
@@ -40,6 +41,9 @@ MAX_TRACKS = 20
 """Confirmed tracks, and as many tentative ones, of one radar; who would arrive last goes first. A flood of noise can
 so push out other noise but never a road user."""
 
+NOISY_TRACKS = 4
+"""So many echoes at once that nothing has borne out yet: another radar's beam fills this one's frames."""
+
 COAST_S = 1.5
 """While its radar is fresh a track may go unseen this long (a lorry between, a dropout)."""
 
@@ -50,8 +54,17 @@ WAIT_S = 60.0
 """A radar cannot see who stands: a track that came some way and was lost this near the line and this slow is taken to
 wait there."""
 
+STIR_M = 2.5
+STIR_MPS = 3.0
+"""Who waits starts from where it was lost, slowly: a faster echo, or one farther off, is another road user."""
+
 ARRIVED_M = 2.0
 """Prediction may run this far past the conflict point while the radar still sees the road user: it is there now."""
+
+BEAM_EDGE = 2.5
+BEAM_EDGE_ALONG = math.sqrt(BEAM_EDGE * BEAM_EDGE - 1)
+"""Range, and distance along the road, in units of how far the radar hangs beside it, where a road user leaves the beam:
+24 degrees off the road, 20 of half beam and 4 of aim."""
 
 _NEVER_S = float("inf")
 
@@ -67,6 +80,7 @@ class _Live:
     updated_ns: int
     waiting_since_ns: int | None = None
     ahead_m: float | None = None  # where it should be at the time of the last ``advance``, on the approach
+    slant: float = 1.0  # metres along the road for one along the line of sight, then
 
     def range_at(self, now_ns: int) -> float | None:
         """Where it should be by the radar's measure."""
@@ -89,16 +103,21 @@ class _Live:
 class RadarTracker:
     """The tracks of one radar.
 
-    ``to_conflict_m`` is added to ranges; ``ids`` yields track numbers, unique in a pipeline.
+    ``to_conflict_m`` is added to distances; ``ids`` yields track numbers, unique in a pipeline; ``beside_m`` is how far
+    the radar hangs beside the lane it looks along.
     """
 
-    def __init__(self, radar: str, approach: str, to_conflict_m: float, ids: Iterator[int]) -> None:
+    def __init__(
+        self, radar: str, approach: str, to_conflict_m: float, ids: Iterator[int], *, beside_m: float = 0.0
+    ) -> None:
+        self._beside_m = beside_m
         self._radar = radar
         self._approach = approach
         self._to_conflict_m = to_conflict_m
         self._ids = ids
         self._live: list[_Live] = []
         self._clutter = Clutter()
+        self._noisy = False
 
     @property
     def approach(self) -> str:
@@ -113,6 +132,7 @@ class RadarTracker:
         targets = _told_apart(frame.targets)
         taken: set[int] = set()
         if self._live:
+            self._noisy = sum(not live.life.confirmed for live in self._live) >= NOISY_TRACKS
             missed = set(range(len(self._live)))
             for _cost_m, live_index, target_index in sorted(self._pairs(targets, now_ns)):
                 if live_index in missed and target_index not in taken:
@@ -134,8 +154,7 @@ class RadarTracker:
             return
         ended = False
         for live in self._live:
-            range_m = live.range_at(now_ns)
-            live.ahead_m = None if range_m is None else range_m + self._to_conflict_m
+            self._place(live, live.range_at(now_ns))
             if not self._stays(live, now_ns):
                 live.ahead_m = None
                 live.updated_ns = -1
@@ -170,29 +189,33 @@ class RadarTracker:
         pairs: list[tuple[float, int, int]] = []
         for live_index, live in enumerate(self._live):
             gap_s = (now_ns - live.updated_ns) / NS_PER_S
-            gate_mps = SPEED_GATE_MPS + SPEED_GATE_PER_S * gap_s
             pace_mps, flag, motion = live.pace_mps, live.life.flag, live.motion
+            gate_m, gate_mps, braked_mps = JUMP_M, SPEED_GATE_MPS + SPEED_GATE_PER_S * gap_s, SPEED_GATE_PER_S * gap_s
             if motion is None:
                 for index in range(len(ranges_m), len(targets)):
                     off_mps = abs(abs(targets[index].speed_mps) - pace_mps)
                     if off_mps <= gate_mps:
                         pairs.append((SPEED_WEIGHT_S * off_mps + _turned(targets[index].flag, flag), live_index, index))
                 continue
-            ahead_m = (
-                motion.range_m if live.waiting_since_ns is not None else (motion.range_m - motion.closing_mps * gap_s)
-            )
-            other_m = ahead_m if live.life.way_known else 2 * motion.range_m - ahead_m
-            low_m, high_m = (ahead_m, other_m) if ahead_m < other_m else (other_m, ahead_m)
-            for index in range(bisect_left(ranges_m, low_m - JUMP_M), len(ranges_m)):
+            if live.waiting_since_ns is not None:
+                low_m = high_m = motion.range_m
+                gate_m, gate_mps, braked_mps, pace_mps = STIR_M, STIR_MPS, 0.0, 0.0
+            else:
+                moved_m = motion.closing_mps * gap_s
+                low_m = high_m = motion.range_m - moved_m
+                if not (live.life.way_known or live.life.receding):
+                    low_m, high_m = motion.range_m - abs(moved_m), motion.range_m + abs(moved_m)
+            guarded = live.life.confirmed
+            for index in range(bisect_left(ranges_m, low_m - gate_m), len(ranges_m)):
                 range_m = ranges_m[index]
-                if range_m > high_m + JUMP_M:
+                if range_m > high_m + gate_m:
                     break
                 target = targets[index]
                 off_mps = abs(abs(target.speed_mps) - pace_mps)
-                off_m = min(abs(range_m - ahead_m), abs(range_m - other_m))
-                if off_mps > gate_mps or off_m > JUMP_M:
+                off_m = min(abs(range_m - low_m), abs(range_m - high_m))
+                if off_mps > gate_mps or off_m > gate_m:
                     continue
-                if live.life.confirmed and self._stranger(now_ns, target, off_m, off_mps - SPEED_GATE_PER_S * gap_s):
+                if guarded and self._stranger(now_ns, target, off_m, off_mps - braked_mps):
                     continue
                 pairs.append((off_m + SPEED_WEIGHT_S * off_mps + _turned(target.flag, flag), live_index, index))
         return pairs
@@ -208,12 +231,15 @@ class RadarTracker:
         gap_s = (now_ns - live.updated_ns) / NS_PER_S
         off_mps = abs(pace_mps - live.pace_mps)
         life, motion, off_m = live.life, live.motion, 0.0
+        if live.waiting_since_ns is not None:
+            # Who has stood starts anew: what was known of its motion is history.
+            motion = live.motion = _motion(target)
+            live.pace_mps, live.waiting_since_ns, gap_s = pace_mps, None, 0.0
         if motion is None or target.distance_m is None:
             live.pace_mps += RECENT * (pace_mps - live.pace_mps)
         else:
             before_m = motion.range_m
-            if live.waiting_since_ns is None:
-                motion.advance(gap_s)
+            motion.advance(gap_s)
             if life.weigh_way(target.distance_m, before_m, motion.range_m):
                 # It goes the other way than its flag said.
                 motion.turn()
@@ -226,12 +252,11 @@ class RadarTracker:
                 motion.see_range(target.distance_m)
                 motion.see_closing(pace_mps if motion.closing_mps >= 0 else -pace_mps)
             live.pace_mps = abs(motion.closing_mps)
-        live.waiting_since_ns = None
         live.updated_ns = now_ns
         swayed = life.hit(now_ns, target, motion, off_m, off_mps, gap_s)
         if swayed and motion is not None:
             self._clutter.swayed(now_ns, motion.range_m, pace_mps)
-        if not life.confirmed and life.may_confirm(now_ns, pace_mps):
+        if not life.confirmed and life.may_confirm(now_ns, pace_mps, noisy=self._noisy):
             doubtful = motion is not None and self._clutter.likely(now_ns, motion.range_m, pace_mps)
             life.confirmed = not (doubtful or life.swayed) or life.proven
 
@@ -268,8 +293,27 @@ class RadarTracker:
         if not self._waits(live):
             return False
         live.waiting_since_ns = now_ns
-        live.ahead_m = live.motion.range_m + self._to_conflict_m if live.motion is not None else None
+        self._place(live, live.range_at(now_ns))
         return True
+
+    def _place(self, live: _Live, range_m: float | None) -> None:
+        """Distance and speed along the road from those along the line of sight: a radar beside the road measures the
+        long side of a triangle, and a walker 13 m away would be warned of 0.4 s late."""
+        live.slant = 1.0
+        if range_m is None:
+            live.ahead_m = None
+            return
+        along_m, beside_m = range_m, self._beside_m
+        if beside_m > 0:
+            edge_m = BEAM_EDGE * beside_m
+            if range_m > edge_m:
+                along_m = math.sqrt(range_m * range_m - beside_m * beside_m)
+                live.slant = range_m / along_m
+            else:
+                # Outside the beam, predicted: as far off as at its edge.
+                along_m = range_m - edge_m + BEAM_EDGE_ALONG * beside_m
+                live.slant = BEAM_EDGE / BEAM_EDGE_ALONG
+        live.ahead_m = along_m + self._to_conflict_m
 
     def _waits(self, live: _Live) -> bool:
         if live.motion is None or not live.life.confirmed or live.life.receding:
@@ -296,7 +340,7 @@ class RadarTracker:
             state,
             None,
             distance_m,
-            0.0 if waits else (-live.pace_mps if life.receding else live.pace_mps),
+            0.0 if waits else live.slant * (-live.pace_mps if life.receding else live.pace_mps),
             life.receding,
             live.updated_ns,
         )

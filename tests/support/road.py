@@ -15,6 +15,8 @@ from hal.clock import NS_PER_MS, NS_PER_S
 from hal.interfaces import Flag, RadarFrame, RadarTarget
 
 REACH_M = 100.0
+AHEAD = {"beside_m": 0}
+"""These vehicles drive straight at their radar."""
 START_NS = 1_000 * NS_PER_S
 
 
@@ -34,8 +36,20 @@ def site(**policy: object) -> SiteConfig:
                 },
             },
             "radars": {
-                "r_east": {"driver": "ld2451", "url": "/dev/null", "approach": "main_east", "reach_m": REACH_M},
-                "r_west": {"driver": "ld2451", "url": "/dev/null", "approach": "main_west", "reach_m": REACH_M},
+                "r_east": {
+                    "driver": "ld2451",
+                    "url": "/dev/null",
+                    "approach": "main_east",
+                    "reach_m": REACH_M,
+                    **AHEAD,
+                },
+                "r_west": {
+                    "driver": "ld2451",
+                    "url": "/dev/null",
+                    "approach": "main_west",
+                    "reach_m": REACH_M,
+                    **AHEAD,
+                },
             },
             "cameras": {
                 "c_branch": {

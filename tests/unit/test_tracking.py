@@ -48,7 +48,7 @@ def test_two_frames_of_three_confirm() -> None:
 def test_a_ghost_of_one_frame_is_never_confirmed_and_forgotten() -> None:
     radar = Radar()
     radar.see(at(50))
-    radar.see()
+    assert [track.state for track in (*radar.see(), *radar.see())] == [TrackState.TENTATIVE] * 2
     assert radar.see() == []
 
 
