@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from device import incident_files
 from device.incident_files import IncidentFiles
 from device.incident_folder import NOTES, kind_of, prune, stored
 from device.incidents import Begin, End, IncidentKind, Kept, Order, Trigger
-from device.recording import METADATA
+from device.recording import METADATA, RecordingFile
 from device.replay import read
 from hal.clock import NS_PER_S, VirtualClock
 from tests.support.road import site
@@ -125,20 +126,24 @@ def test_a_folder_that_cannot_be_made_is_a_problem_and_nothing_more(tmp_path: pa
     assert "incident recordings cannot be written" in str(files.problem())
 
 
-def test_a_disk_that_fills_while_writing_leaves_nothing_behind_and_recovers(tmp_path: pathlib.Path) -> None:
+def test_a_disk_that_fills_while_writing_leaves_nothing_behind_and_recovers(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     full = pathlib.Path("/dev/full")
     if not full.exists():
         pytest.skip("no /dev/full on this machine")
-    files = IncidentFiles(tmp_path, junction(), VirtualClock(start_ns=NOW_NS))
-    orders = incident(trigger(), seconds=60)
-    files._begin(orders[0])  # type: ignore[arg-type]  # the writer's thread waits for its first order
-    assert files._file is not None
-    os.dup2(os.open(full, os.O_WRONLY), files._file._file.fileno())
-    for order in orders[1:]:
-        files.put(order)
-    for order in incident(trigger(IncidentKind.FAULT)):
-        files.put(order)
-    files.close(timeout_s=20.0)
+    made: list[pathlib.Path] = []
+
+    class FirstOnFullDisk(RecordingFile):
+        def __init__(self, path: pathlib.Path, *args: Any, **options: Any) -> None:
+            super().__init__(path, *args, **options)
+            made.append(path)
+            if len(made) == 1:
+                os.dup2(os.open(full, os.O_WRONLY), self._file.fileno())
+
+    monkeypatch.setattr(incident_files, "RecordingFile", FirstOnFullDisk)
+    files = write(tmp_path, *incident(trigger(), seconds=60), *incident(trigger(IncidentKind.FAULT)))
+    assert len(made) == 2
     assert [path.name for path in tmp_path.iterdir()] == [NAME.replace("alert", "fault")]
     assert files.problem() is None, "the next one was written"
 
