@@ -4,7 +4,7 @@ Invariant: an approach's wait zone counts as empty only when a camera that sees 
 found nobody, the patience that its tracks get too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from device.camera_users import SeenUsers
 from device.camera_zones import KEEP_S, ZonePlaces
@@ -14,12 +14,21 @@ from hal.clock import NS_PER_S
 
 
 class CameraTracker:
-    """The tracks of one camera. ``wait_zones`` names the approaches whose wait zone it sees."""
+    """The tracks of one camera. ``wait_zones`` names the approaches whose wait zone it sees, ``limits_mps`` gives
+    the speed limit of each approach."""
 
-    def __init__(self, camera: str, parked_after_s: float, ids: Iterator[int], wait_zones: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        camera: str,
+        parked_after_s: float,
+        ids: Iterator[int],
+        *,
+        wait_zones: Iterable[str] = (),
+        limits_mps: Mapping[str, float] | None = None,
+    ) -> None:
         self._parked_after_ns = round(parked_after_s * NS_PER_S)
         self._places = ZonePlaces(camera, ids)
-        self._users = SeenUsers(camera, ids)
+        self._users = SeenUsers(camera, ids, limits_mps or {})
         self._wait_zones = frozenset(wait_zones)
         self._looked_since_ns: int | None = None
         self._waits_ns: dict[str, int] = {}

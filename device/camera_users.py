@@ -8,7 +8,7 @@ speed: ``speed_error_mps`` says how far the one it estimates may be off.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from configs.schema import RoadUser
 from device.camera_zones import CONFIRM_HITS, KEEP_S, LAST_THREE, LAST_TWO
@@ -27,10 +27,13 @@ STAYS = 3.0
 DRIFT = 0.5
 """(m/s)² a second: road users that brake and start by 1 m/s², a second of it unseen."""
 
-FIRST_CLOSING_MPS = {Zone.APPROACH: 7.0, Zone.WAIT: 3.0}
-FIRST_ERROR_MPS = {Zone.APPROACH: 4.0, Zone.WAIT: 3.0}
-"""What is assumed of a new road user's speed until it has moved: new is approaching. 3 to 11 m/s on the road, slower
-in the wait zone."""
+FIRST_SHARE = 0.7
+FIRST_ERROR_SHARE = 0.35
+FIRST_LIMIT_MPS = 10.0
+FIRST_WAIT_MPS = 3.0
+FIRST_WAIT_ERROR_MPS = 3.0
+"""What is assumed of a new road user's speed until it has moved: new is approaching, at 35 to 105 % of the limit of its
+road (``FIRST_LIMIT_MPS`` where none is known), slower in the wait zone."""
 
 EARLY_SIGMAS = 0.5
 """Time to arrival counts on a speed this much above the estimate. A whole sigma would light faces half a second early
@@ -100,9 +103,10 @@ class _Seen:
 
 
 class SeenUsers:
-    """The tracks of one camera over its calibrated approaches."""
+    """The tracks of one camera over its calibrated approaches. ``limits_mps``: the speed limit of each."""
 
-    def __init__(self, camera: str, ids: Iterator[int]) -> None:
+    def __init__(self, camera: str, ids: Iterator[int], limits_mps: Mapping[str, float]) -> None:
+        self._limits_mps = limits_mps
         self._camera = camera
         self._ids = ids
         self._seen: list[_Seen] = []
@@ -166,11 +170,15 @@ class SeenUsers:
         _note(seen, user, now_ns)
 
     def _start(self, user: SeenUser, now_ns: int) -> None:
+        limit_mps = self._limits_mps.get(user.approach, FIRST_LIMIT_MPS)
+        closing_mps, sigma_mps = FIRST_SHARE * limit_mps, FIRST_ERROR_SHARE * limit_mps
+        if user.zone is Zone.WAIT:
+            closing_mps, sigma_mps = FIRST_WAIT_MPS, FIRST_WAIT_ERROR_MPS
         motion = RangeFilter(
             user.distance_m,
-            FIRST_CLOSING_MPS[user.zone],
+            closing_mps,
             range_variance=error_m(user.distance_m) ** 2,
-            speed_variance=FIRST_ERROR_MPS[user.zone] ** 2,
+            speed_variance=sigma_mps**2,
             drift=DRIFT,
         )
         self._seen.append(

@@ -82,6 +82,7 @@ class Pipeline:
                 config.policy.parked_after_s,
                 ids,
                 wait_zones=[approach for approach, zones in camera.zones.items() if zones.wait is not None],
+                limits_mps={approach: config.approaches[approach].limit_kmh / 3.6 for approach in camera.zones},
             )
             for name, camera in config.cameras.items()
             if name not in not_fitted
