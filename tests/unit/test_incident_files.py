@@ -150,7 +150,7 @@ def test_a_disk_that_fills_while_writing_leaves_nothing_behind_and_recovers(
 
 def test_a_nearly_full_disk_is_left_alone(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=60_000_000)
-    monkeypatch.setattr(incident_files.shutil, "disk_usage", lambda _path: usage)
+    monkeypatch.setattr("device.incident_files.shutil.disk_usage", lambda _path: usage)
     files = write(tmp_path, *incident(trigger()))
     assert list(tmp_path.iterdir()) == [] and "60 MB free, an incident needs 66" in str(files.problem())
 
