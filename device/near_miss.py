@@ -1,9 +1,10 @@
 """Two road users that met, or nearly: post-encroachment time and time to collision, as the node can know them. Pure.
 
-PET = t2 - (t1 + (length1 + LANE_M) / v1): the second one's time on the line less the time at which the first, with the
-length of its class, has cleared a lane's width at its speed on the line (from rest at ``START_MPS2``). Error: both
-times come from ranges of 1 m (0.06 s at 60 km/h, 0.4 s at 10 km/h), the length is that of the class (a car ± 1 m), and
-the line stands for the place where their ways cross, a few metres off (0.2 s at 60 km/h, 1 s at 10 km/h).
+PET = (t2 + way(v2, LINE_TO_M)) - (t1 + way(v1, LINE_TO_M + LANE_M + length1)): from the first one's rear leaving the
+lane that both need to the second one's front reaching it, with t their times on the line, v their speeds there, the
+length of the first one's class, and way() the time for a distance at that speed (from rest or a crawl at START_MPS2).
+Error: ranges come in 1 m, a class has a usual length, and the place where two ways cross depends on the junction and on
+where they turn: a few metres, which a fast one covers in 0.2 s and a slow one in 1 s.
 
 TTC counts for two that are on collision course at their present speeds and can no longer stop at the comfortable
 deceleration of the policy: one that brakes in good order before the line is no near miss.
@@ -27,6 +28,9 @@ TTC_S = 1.5
 """Below these an encounter is a near miss; the thresholds of surrogate safety measures at junctions."""
 
 LANE_M = 3.5
+LINE_TO_M = 4.0
+"""From the line (the end of the approach) to where the ways cross: a corner and the edge of the other lane."""
+
 START_MPS2 = 1.5
 """How a car starts from rest into a gap; a lorry is slower, which its length makes up for in part."""
 
@@ -53,12 +57,13 @@ FORGET_NS = 20 * NS_PER_S
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Crossing:
-    """A road user that entered the conflict point at ``at_ns`` and has left it at ``clear_ns``."""
+    """A road user that was on its line at ``at_ns``, and between ``enter_ns`` and ``clear_ns`` in the other's way."""
 
     number: int
     approach: str
     user: RoadUser | None
     at_ns: int
+    enter_ns: int
     clear_ns: int
     speed_mps: float | None
 
@@ -71,10 +76,8 @@ class Crossing:
         }
 
 
-def clearing_s(user: RoadUser | None, speed_mps: float | None) -> float:
-    """Seconds from the line until the rear has left a lane's width. Who crawls over the line speeds up, a walker
-    does not."""
-    way_m = LENGTH_M[user or RoadUser.CAR] + LANE_M
+def way_s(user: RoadUser | None, speed_mps: float | None, way_m: float) -> float:
+    """Seconds for a way behind the line. Who crawls over the line speeds up, a walker does not."""
     speed = max(0.0, speed_mps or 0.0)
     if user is RoadUser.WALKER:
         return way_m / max(speed, WALK_MPS)
@@ -139,13 +142,13 @@ class NearMisses:
             meets = self._meets[user.track.approach]
             mine = _crossing(user, now_ns + round(arrival_s * NS_PER_S))
             for crossed in self._crossed:
-                if crossed.approach in meets and crossed.at_ns <= now_ns and mine.at_ns < crossed.clear_ns:
+                if crossed.approach in meets and crossed.at_ns <= now_ns and mine.enter_ns < crossed.clear_ns:
                     self._keep(now_ns, crossed, mine, arrival_s)
             for other, other_s in soon[index + 1 :]:
                 if other.track.approach in meets:
                     its = _crossing(other, now_ns + round(other_s * NS_PER_S))
-                    first, second = (mine, its) if mine.at_ns <= its.at_ns else (its, mine)
-                    if second.at_ns < first.clear_ns:
+                    first, second = (mine, its) if mine.enter_ns <= its.enter_ns else (its, mine)
+                    if second.enter_ns < first.clear_ns:
                         self._keep(now_ns, first, second, max(arrival_s, other_s))
         for pair in [pair for pair, course in self._courses.items() if now_ns - course.last_ns > RESOLVED_NS]:
             course = self._courses.pop(pair)
@@ -159,12 +162,12 @@ class NearMisses:
         for other in self._crossed:
             if other.approach not in self._meets[mine.approach]:
                 continue
-            first, second = (other, mine) if other.at_ns <= mine.at_ns else (mine, other)
-            pet_s = max(0.0, (second.at_ns - first.clear_ns) / NS_PER_S)
+            first, second = (other, mine) if other.enter_ns <= mine.enter_ns else (mine, other)
+            pet_s = max(0.0, (second.enter_ns - first.clear_ns) / NS_PER_S)
             course = self._courses.pop(_pair(first, second), None)
             if pet_s < PET_S or course is not None:
                 ttc_s = None if course is None else course.ttc_s
-                yield from self._tell(second.at_ns, first, second, pet_s, ttc_s)
+                yield from self._tell(max(first.at_ns, second.at_ns), first, second, pet_s, ttc_s)
         self._crossed.append(mine)
 
     def _tell(
@@ -218,8 +221,18 @@ def rounded(value: float | None) -> float | None:
 
 
 def _crossing(user: Passing, at_ns: int) -> Crossing:
-    clear_ns = at_ns + round(clearing_s(user.user, user.seen_mps) * NS_PER_S)
-    return Crossing(user.number, user.track.approach, user.user, at_ns, clear_ns, user.seen_mps)
+    speed_mps = user.at_line_mps
+    enter_s = way_s(user.user, speed_mps, LINE_TO_M)
+    clear_s = way_s(user.user, speed_mps, LINE_TO_M + LANE_M + LENGTH_M[user.user or RoadUser.CAR])
+    return Crossing(
+        user.number,
+        user.track.approach,
+        user.user,
+        at_ns,
+        at_ns + round(enter_s * NS_PER_S),
+        at_ns + round(clear_s * NS_PER_S),
+        speed_mps,
+    )
 
 
 def _pair(one: Crossing, other: Crossing) -> tuple[int, int]:

@@ -25,6 +25,12 @@ REFOUND_M = 6.0
 REFOUND_MPS = 3.0
 """How far from where it was expected it may be found again, at once and for each second it was unseen."""
 
+STOOD_S = 60.0
+STOOD_BACK_M, STOOD_ON_M = 3.0, 15.0
+STARTS_BELOW_MPS = 8.0
+"""Who was lost coming to a stand is found again where it stood, or up to a few car lengths on, while it gathers speed:
+the radar sees it again only when it moves, and a queue moves on unseen."""
+
 REPLACED_M = 3.0
 """The same while its old track is still kept; nobody follows this near."""
 
@@ -101,16 +107,17 @@ class PassageLog:
 
     def idle_until_ns(self) -> int | None:
         """Until when steps without a track can be left out; None while anybody is followed."""
-        if self._live or self._lost or not self._near.idle:
+        duty_ns = self._duty.idle_until_ns()
+        if self._live or duty_ns is None or not self._near.idle:
             return None
-        return self._duty.idle_until_ns()
+        return min([duty_ns, *(self._judged_ns(user) for user in self._lost)])
 
     def _begin(self, now_ns: int, track: Track) -> Passing:
         self._numbers += 1
         user = Passing(self._numbers, track)
         before = min(
             (lost for lost in self._lost if lost.track.approach == track.approach and _fits(lost, track, now_ns)),
-            key=lambda lost: lost.number,
+            key=lambda lost: (lost.seen_m or 0.0, lost.number),
             default=None,
         )
         if before is not None:
@@ -132,13 +139,19 @@ class PassageLog:
         for user in self._lost:
             approach = user.track.approach
             ended = user.ended(self._has_wait_zone[approach])
-            too_late = user.lost_ns is None or now_ns - user.lost_ns > REFOUND_S * NS_PER_S
-            moved_on = user.ranged and not user.standing and ended is not None and ended.how is How.ARRIVED
-            if not too_late and not (moved_on and ended is not None and ended.at_ns <= now_ns):
+            if now_ns < self._judged_ns(user):
                 waiting.append(user)
             elif ended is not None and (user.ranged or not self._seen_otherwise(user)):
                 yield from self._end(user, ended)
         self._lost = waiting
+
+    def _judged_ns(self, user: Passing) -> int:
+        """When one whose track is gone is judged: at its arrival, else once it can no more be found again."""
+        ended = user.ended(self._has_wait_zone[user.track.approach])
+        crossed_ns = None if ended is None else ended.crossed_ns
+        found_s = STOOD_S if ended is not None and user.stopping and crossed_ns is None else REFOUND_S
+        latest_ns = (user.lost_ns or 0) + round(found_s * NS_PER_S)
+        return latest_ns if crossed_ns is None or user.standing or not user.ranged else min(latest_ns, crossed_ns)
 
     def _seen_otherwise(self, zone_user: Passing) -> bool:
         """Whether a road user known by a camera's zone alone is one that has a range too, or stands in two zones."""
@@ -209,7 +222,7 @@ class PassageLog:
         named = {
             other.user
             for other in (*self._live.values(), *self._lost)
-            if other.track.approach == user.track.approach and other.user is not None
+            if other.track.approach == user.track.approach and other.user is not None and not other.stopping
         }
         return named.pop() if len(named) == 1 else None
 
@@ -236,6 +249,9 @@ def _fits(lost: Passing, found: Track, now_ns: int) -> bool:
     expected_m = lost.expected_m(now_ns)
     if expected_m is None or found.distance_m is None:
         return expected_m is None and found.distance_m is None and lost.track.sensor == found.sensor
+    if lost.stopping:
+        starts = found.speed_mps is not None and found.speed_mps <= STARTS_BELOW_MPS
+        return starts and -STOOD_ON_M <= found.distance_m - expected_m <= STOOD_BACK_M
     unseen_s = (now_ns - lost.seen_ns) / NS_PER_S
     return abs(found.distance_m - expected_m) <= REFOUND_M + REFOUND_MPS * unseen_s
 

@@ -17,6 +17,9 @@ EXTRAPOLATE_S = 2.0
 """Lost with this much time to arrival or less it did arrive: a radar loses a road user in the last metres below its
 beam, and a track coasts 1.5 s."""
 
+UNSEEN_BELOW_MPS = 2.0
+"""Lost at less than this it has come to a stand: a Doppler radar sees nobody who stands."""
+
 STANDS_BELOW_MPS = 0.5
 """Twice the speed step of the radars (1 km/h)."""
 
@@ -25,6 +28,11 @@ LINE_WITHIN_M = 15.0
 
 PASSED_WITHIN_M = 8.0
 """Who turns round nearer than this has passed the line in front of a radar that looks both ways."""
+
+UNSEEN_NS = 3 * NS_PER_S
+"""A camera's track of who stands is kept 1.5 s unseen; a radar's stands for up to a minute, unseen."""
+
+SQUARE_ON_M = 8.0
 
 STOPPED_S = 1.0
 """Standing shorter than this is rolling over the line."""
@@ -69,7 +77,10 @@ class Passing:
     __slots__ = (
         "_braked_mps2",
         "_fastest_mps",
+        "_line_ns",
+        "_near_mps",
         "_nearest_m",
+        "_nearest_mps",
         "_nearest_ns",
         "_speeds",
         "_stood_ns",
@@ -99,6 +110,8 @@ class Passing:
         self.first_m = self.seen_m = track.distance_m
         self.seen_mps = track.speed_mps
         self._nearest_m, self._nearest_ns = track.distance_m, track.updated_ns
+        self._nearest_mps = track.speed_mps
+        self._near_mps: float | None = None
         self.lit: frozenset[str] = frozenset()
         """The faces that warned of somebody when it was last seen."""
         self.lost_ns: int | None = None
@@ -113,6 +126,7 @@ class Passing:
         self._speeds: deque[tuple[int, float]] = deque(maxlen=32)
         self._braked_mps2: float | None = None
         self._stood_ns = 0
+        self._line_ns: int | None = None
         self._was_waiting = track.state in STANDING
         self._unseen_wait = False
         if track.speed_mps is not None:
@@ -130,18 +144,20 @@ class Passing:
             self.watched_ns = now_ns if watched else None
         elif not watched:
             self.watched_ns = None
+        self.track = track
         if track.receding:
             pass  # what it does after its way to the line is another story
         elif track.updated_ns > self.seen_ns:
             self._sight(track)
             self.lit = lit
-        elif track.state is TrackState.WAITING and self.seen_m is not None:
+        elif track.state is TrackState.WAITING and self.ranged and now_ns - self.seen_ns > UNSEEN_NS:
             # A radar cannot see who stands: how long it waits there, nobody knows.
             self._unseen_wait = True
-        self.track = track
 
     def inherit(self, before: "Passing") -> None:
         """Goes on with the history of the same road user under its earlier track."""
+        if before.stopping:
+            self._stood_ns += self.born_ns - before.seen_ns
         self.number, self.born_ns, self.first_m = before.number, before.born_ns, before.first_m
         self.user = self.user or before.user
         self.paired = self.paired or before.paired
@@ -150,6 +166,7 @@ class Passing:
         self.warned_mps = self.warned_mps if before.warned_mps is None else before.warned_mps
         if before._nearest_m is not None and (self._nearest_m is None or before._nearest_m < self._nearest_m):
             self._nearest_m, self._nearest_ns = before._nearest_m, before._nearest_ns
+            self._nearest_mps, self._near_mps = before._nearest_mps, before._near_mps
         self._fastest_mps = max(self._fastest_mps, before._fastest_mps)
         self._braked_mps2 = max((b for b in (self._braked_mps2, before._braked_mps2) if b is not None), default=None)
         self._stood_ns += before._stood_ns
@@ -176,24 +193,23 @@ class Passing:
         """Whether it stood when it was last seen."""
         return self.track.state in STANDING or (self.seen_mps is not None and abs(self.seen_mps) < STANDS_BELOW_MPS)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it stood or was about to when it was last seen."""
+        slow = self.seen_mps is not None and abs(self.seen_mps) < UNSEEN_BELOW_MPS
+        return self.ranged and (self.standing or slow)
+
     def expected_m(self, now_ns: int) -> float | None:
         """Where it should be now, had it gone on as it was last seen."""
         if self.seen_m is None:
             return None
-        if self.standing or self.seen_mps is None:
+        if self.stopping or self.seen_mps is None:
             return self.seen_m
         return self.seen_m - self.seen_mps * (now_ns - self.seen_ns) / NS_PER_S
 
     def over(self, now_ns: int) -> Ended | None:
-        """How its way ended, as far as its newest sight shows: it is on the line, or it drives away."""
-        if self.track.receding:
-            return self._turned(now_ns)
-        at_line = self.track.distance_m is not None and self.track.distance_m <= 0.0
-        if not at_line or self.seen_mps is None or self.seen_mps < 2 * STANDS_BELOW_MPS:
-            return None  # one that stands on the line has yet to cross
-        arrival_ns = self._arrival_ns()
-        at_ns = now_ns if arrival_ns is None else min(now_ns, arrival_ns)
-        return self._real(Ended(How.ARRIVED, at_ns, at_ns))
+        """How its way ended, when its newest sight shows it driving away; its track may go on."""
+        return self._turned(now_ns) if self.track.receding else None
 
     def _turned(self, now_ns: int) -> Ended | None:
         """A radar that looks both ways sees who has passed from behind; who turns round farther off never passed."""
@@ -211,19 +227,28 @@ class Passing:
                 return Ended(How.ARRIVED, self.seen_ns, self.seen_ns)
             return Ended(How.TURNED_OFF, self.seen_ns, None)
         near = self.seen_m is not None and self.seen_m <= LINE_WITHIN_M
-        if self.standing:
-            if near:
-                return self._real(Ended(How.ARRIVED, self.seen_ns, None if self._unseen_wait else self.seen_ns))
-            return self._left(How.STOPPED)
-        arrival_ns = self._arrival_ns()
-        if arrival_ns is not None:
+        arrival_ns = self._line_ns or self._arrival_ns()
+        if arrival_ns is not None and not self.standing:
             return self._real(Ended(How.ARRIVED, arrival_ns, arrival_ns))
+        if self.stopping and near:
+            # Seen standing to the last it left then; else it has crossed since, and nobody knows when.
+            watched = self.standing and not self._unseen_wait
+            return self._real(Ended(How.ARRIVED, self.seen_ns, self.seen_ns if watched else None))
+        if self.stopping:
+            return self._left(How.STOPPED)
         slowed = self.seen_mps is not None and self.seen_mps <= SLOWED_TO * self._fastest_mps
         return self._left(How.TURNED_OFF if slowed else How.LOST)
 
     def line_mps(self, how: How) -> float | None:
         """Speed at the line, from the last sight; None for who did not get there."""
-        return abs(self.seen_mps) if how is How.ARRIVED and self.seen_mps is not None else None
+        return self.at_line_mps if how is How.ARRIVED else None
+
+    @property
+    def at_line_mps(self) -> float | None:
+        """Its speed at the line: that of its nearest sight, but no more than it had ``SQUARE_ON_M`` before, since a
+        radar beside the road sees who is abreast of it at an angle that is hard to make good."""
+        known = [abs(speed) for speed in (self._nearest_mps, self._near_mps) if speed is not None]
+        return min(known, default=self.seen_mps)
 
     def braking_mps2(self) -> float | None:
         """The hardest fall of speed over one second; None where its speed was not followed for that long."""
@@ -247,8 +272,16 @@ class Passing:
         self.seen_ns, self.seen_m, self.seen_mps = track.updated_ns, track.distance_m, track.speed_mps
         if self.first_m is None:
             self.first_m = track.distance_m
-        if track.distance_m is not None and (self._nearest_m is None or track.distance_m <= self._nearest_m):
-            self._nearest_m, self._nearest_ns = track.distance_m, track.updated_ns
+        if track.distance_m is not None and (self._nearest_m is None or track.distance_m < self._nearest_m):
+            self._nearest_m, self._nearest_ns, self._nearest_mps = track.distance_m, track.updated_ns, track.speed_mps
+            if track.distance_m >= SQUARE_ON_M:
+                self._near_mps = track.speed_mps
+        elif track.distance_m is not None and track.distance_m == self._nearest_m:
+            self._nearest_mps = track.speed_mps
+        if self.standing:
+            self._line_ns = None  # one that stands on the line has yet to cross
+        elif self._line_ns is None and self.seen_m is not None and self.seen_m <= 0.0:
+            self._line_ns = track.updated_ns
         if track.speed_mps is None:
             return
         self._fastest_mps = max(self._fastest_mps, track.speed_mps)
