@@ -33,6 +33,8 @@ RECEDING_HITS = 3
 TREND_S = 1.0
 """A slow road user moves less than the radar's 1 m step in three frames: the rise may take up to a second to show."""
 
+_TREND_NS = round(TREND_S * NS_PER_S)
+
 ROSE_M = 2.0
 """Two range steps above the nearest place of the last second: not the jitter of one."""
 
@@ -157,23 +159,27 @@ class TrackLife:
     ) -> bool:
         """Takes a target that was given to this track, off its prediction by ``off_m`` and ``off_mps``. True when it
         has just shown that it sways in place."""
-        self.flag = target.flag
-        self._flags.append(target.flag)
+        flag, range_m = target.flag, target.distance_m
+        self.flag = flag
+        self._flags.append(flag)
         self._hits = (self._hits << 1 | 1) & LAST_HITS
-        fits = self.coherent(off_m, off_mps, gap_s)
+        fits = off_m <= FITS_M and off_mps <= FITS_MPS + FITS_PER_S * gap_s
         self._fits = (self._fits << 1 | fits) & LAST_HITS if self.confirmed or fits else 1
         self._score += 1 if off_m <= PROVEN_FITS_M and off_mps <= PROVEN_FITS_MPS + FITS_PER_S * gap_s else -1
         swayed = False
-        if motion is not None and target.distance_m is not None:
+        if motion is not None and range_m is not None:
+            ranges = self._ranges
             if not fits:
-                self._ranges.clear()  # a jump is no motion: neither a rise nor a fall
-            self._ranges.append((now_ns, target.distance_m))
-            while len(self._ranges) > RECEDING_HITS and now_ns - self._ranges[0][0] > TREND_S * NS_PER_S:
-                self._ranges.popleft()
+                ranges.clear()  # a jump is no motion: neither a rise nor a fall
+            ranges.append((now_ns, range_m))
+            old_ns = now_ns - _TREND_NS
+            while ranges[0][0] < old_ns and len(ranges) > RECEDING_HITS:
+                ranges.popleft()
             if self._born_m is not None:
                 self.travelled_m = abs(self._born_m - motion.range_m)
             swayed = self._sways(target, motion.range_m, gap_s)
-        self.receding = self._recedes()
+        if self.receding or flag is Flag.RECEDING:
+            self.receding = self._recedes()
         return swayed
 
     def may_confirm(self, now_ns: int, pace_mps: float, *, noisy: bool = False) -> bool:

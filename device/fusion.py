@@ -6,7 +6,6 @@ the one that warns more; who leaves by the radar's word is never paired, so that
 number when it is paired and when the other half ends. Two radars, or two cameras, are not merged with each other.
 """
 
-import dataclasses
 from collections.abc import Collection, Sequence
 
 from device.tracks import ACTED_ON, STANDING, Track, TrackState
@@ -51,7 +50,7 @@ class Fuser:
             seen = halves.get(track.id)
             whole = track if seen is None else _merged(track, seen)
             number = self._number.get(track.id, track.id)
-            merged.append(whole if number == whole.id else dataclasses.replace(whole, id=number))
+            merged.append(whole if number == whole.id else whole._replace(id=number))
         return merged
 
     def _of_camera(self, track: Track) -> bool:

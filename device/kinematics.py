@@ -75,15 +75,15 @@ class RangeFilter:
 
     def see_closing(self, closing_mps: float) -> None:
         """Takes a measured closing speed that is rounded to whole km/h."""
-        total = self.closing_variance + SPEED_VARIANCE
-        gain_range, gain_speed = self._p_rc / total, self.closing_variance / total
-        off_mps = closing_mps - self.closing_mps
+        variance, off_mps = self.closing_variance, closing_mps - self.closing_mps
+        share = 1 / (variance + SPEED_VARIANCE)
+        gain_range, gain_speed = self._p_rc * share, variance * share
         self.range_m += gain_range * off_mps
         self.closing_mps += gain_speed * off_mps
         self._p_rr -= gain_range * self._p_rc
         self._p_rc *= 1 - gain_speed
-        self.closing_variance *= 1 - gain_speed
-        off_mps = closing_mps - self.closing_mps
+        self.closing_variance = variance * (1 - gain_speed)
+        off_mps -= gain_speed * off_mps
         excess_mps = abs(off_mps) - SPEED_STEP_MPS
         if excess_mps > 0:
             moved_mps = excess_mps * min(1.0, SPEED_PULL + excess_mps)

@@ -10,6 +10,7 @@ never acted on.
 import dataclasses
 import itertools
 import math
+import operator
 from bisect import bisect_left
 from collections.abc import Iterator
 
@@ -67,6 +68,7 @@ BEAM_EDGE_ALONG = math.sqrt(BEAM_EDGE * BEAM_EDGE - 1)
 24 degrees off the road, 20 of half beam and 4 of aim."""
 
 _NEVER_S = float("inf")
+_LAST_M = float("inf")
 
 
 @dataclasses.dataclass(slots=True)
@@ -80,6 +82,7 @@ class _Live:
     updated_ns: int
     waiting_since_ns: int | None = None
     ahead_m: float | None = None  # where it should be at the time of the last ``advance``, on the approach
+    order_m: float = 0.0  # the same to sort by, those without a range last
     slant: float = 1.0  # metres along the road for one along the line of sight, then
 
     def range_at(self, now_ns: int) -> float | None:
@@ -98,6 +101,9 @@ class _Live:
         if self.motion is None:
             return 0.0
         return self.motion.range_m / max(self.pace_mps, SLOWEST_CLOSING_MPS)
+
+
+_NEAREST = operator.attrgetter("order_m")
 
 
 class RadarTracker:
@@ -161,6 +167,8 @@ class RadarTracker:
                 ended = True
         if ended:
             self._live = [live for live in self._live if live.updated_ns >= 0]
+        if len(self._live) > 1:
+            self._live.sort(key=_NEAREST)
 
     @property
     def has_waiting(self) -> bool:
@@ -177,10 +185,7 @@ class RadarTracker:
 
     def tracks(self, now_ns: int) -> list[Track]:
         """All tracks as they stood at the last ``advance``, which was at ``now_ns``; nearest first."""
-        found = [self._track(live) for live in self._live]
-        if len(found) > 1:
-            found.sort(key=_nearest_track)
-        return found
+        return [self._track(live) for live in self._live]
 
     def _pairs(self, targets: list[RadarTarget], now_ns: int) -> list[tuple[float, int, int]]:
         """(cost, index of track, index of target) of all that fit. ``targets`` are nearest first, those without a
@@ -301,7 +306,7 @@ class RadarTracker:
         long side of a triangle, and a walker 13 m away would be warned of 0.4 s late."""
         live.slant = 1.0
         if range_m is None:
-            live.ahead_m = None
+            live.ahead_m, live.order_m = None, _LAST_M
             return
         along_m, beside_m = range_m, self._beside_m
         if beside_m > 0:
@@ -313,7 +318,7 @@ class RadarTracker:
                 # Outside the beam, predicted: as far off as at its edge.
                 along_m = range_m - edge_m + BEAM_EDGE_ALONG * beside_m
                 live.slant = BEAM_EDGE / BEAM_EDGE_ALONG
-        live.ahead_m = along_m + self._to_conflict_m
+        live.ahead_m = live.order_m = along_m + self._to_conflict_m
 
     def _waits(self, live: _Live) -> bool:
         if live.motion is None or not live.life.confirmed or live.life.receding:
@@ -369,10 +374,6 @@ def _nearest_first(target: RadarTarget) -> tuple[bool, float, float, float, str]
     distance_m = target.distance_m
     # Sign and flag last: the order of rows on the wire must not matter.
     return (distance_m is None, distance_m or 0.0, -abs(target.speed_mps), target.speed_mps, target.flag)
-
-
-def _nearest_track(track: Track) -> tuple[bool, float, int]:
-    return (track.distance_m is None, track.distance_m or 0.0, track.id)
 
 
 def _turned(flag: Flag, before: Flag) -> float:

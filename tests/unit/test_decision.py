@@ -52,7 +52,7 @@ def test_who_comes_on_the_own_approach_alone_lights_nothing() -> None:
 def test_who_stands_on_the_main_road_or_has_passed_does_not_arrive() -> None:
     assert Face().at(0, seen(EAST, 1.0, speed_mps=0.2)).level == "clear"
     assert Face().at(0, seen(EAST, 1.0, speed_mps=0.3)).level == "caution"
-    assert Face().at(0, replace(seen(EAST, 1.0), distance_m=-0.1)).level == "clear"
+    assert Face().at(0, seen(EAST, 1.0)._replace(distance_m=-0.1)).level == "clear"
 
 
 def test_known_by_a_zone_alone_it_comes_now_unless_it_is_parked() -> None:
@@ -364,7 +364,7 @@ def test_the_arrival_that_counts_is_at_the_lamp_and_who_has_passed_it_cannot_rea
     lamps_m: tuple[float, ...], distance_m: float, lit: bool
 ) -> None:
     config = with_lamps(*lamps_m) if lamps_m else site().model_copy(update={"lamps": {}})
-    decision = Face(EAST, config).at(0, replace(seen(EAST, 1.0), distance_m=distance_m), waits())
+    decision = Face(EAST, config).at(0, seen(EAST, 1.0)._replace(distance_m=distance_m), waits())
     assert (decision.level == "alert") is lit
 
 
