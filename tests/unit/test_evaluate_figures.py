@@ -21,6 +21,7 @@ def tally(weather: str, **changes: object) -> Tally:
         radar_only=False,
         node=GOOD,
         roads={"branch": GOOD, "main": GOOD},
+        named_dark=0,
         leads=1500,
         late=0,
         fault_s=0,

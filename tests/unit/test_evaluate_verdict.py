@@ -86,6 +86,22 @@ def test_a_car_that_waits_here_shortens_the_gap_and_a_lorry_does_not() -> None:
     assert verdict(road(drives()), (22.7, "caution"), (33.0, "clear"), reach_m=200.0).dark
 
 
+def test_a_tractor_that_the_detector_calls_a_car_needs_a_lorrys_gap_in_truth() -> None:
+    scene = road(drives(), stands(kind=Kind.TRACTOR))
+    there = runs(scene, sight(scene, reach_m=200.0))
+    lamp = faces(said(BRANCH, (22.7, "caution"), (33.0, "clear")), DURATION_S)[BRANCH]
+    truly, named = (duties(site(), there, as_named=as_named)[BRANCH] for as_named in (False, True))
+    assert judge_face(truly, lamp, DURATION_S, 3.0).dark
+    assert not judge_face(named, lamp, DURATION_S, 3.0).dark
+
+
+def test_a_glimpse_between_two_hidings_obliges_nobody() -> None:
+    def behind(sample: object) -> bool:
+        return sample.approach == EAST and not 25.0 <= sample.t_s < 25.2  # type: ignore[attr-defined]
+
+    assert not verdict(road(drives()), hidden=behind).dark
+
+
 def test_a_car_that_waits_here_may_still_be_taken_for_unknown() -> None:
     found = verdict(road(drives(), stands()), (20.5, "caution"), (33.0, "clear"), reach_m=200.0)
     assert not found.needless

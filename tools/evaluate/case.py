@@ -84,6 +84,16 @@ def tally(judged: Judged, *, fitting: str) -> Tally:
             road: _unit("node", [verdict for verdict in judged.verdicts if verdict.duty.main is main])
             for road, main in (("branch", False), ("main", True))
         },
+        named_dark=len(
+            dark_passages(
+                of_recording(
+                    duties(judged.site, judged.runs, as_named=True),
+                    judged.lamps,
+                    judged.scene.duration_s,
+                    judged.site.policy.hold_s,
+                )
+            )
+        ),
         leads=sum(len(verdict.leads) for verdict in judged.verdicts),
         late=sum(not lead.in_time for verdict in judged.verdicts for lead in verdict.leads),
         fault_s=sum(verdict.fault_s for verdict in judged.verdicts),

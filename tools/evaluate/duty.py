@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from configs.schema import Policy, Road, RoadUser, SiteConfig
+from configs.schema import Policy, Road, SiteConfig
+from device.observation import DETECTOR_CLASSES
 from tools.evaluate.road import COAST_S, Run
 from tools.evaluate.spans import NEVER, Floats, Spans, union
 from tools.evaluate.zones import Standing, standing_zone
 from tools.sim.scene import SAMPLE_S
+from tools.sim.sensing.camera import WORDS
 
 GRACE_S = 0.5
 """After entering the horizon or the reach a face may still be dark so long."""
@@ -57,22 +59,32 @@ class Duty:
 
 
 def duties(
-    site: SiteConfig, runs: Mapping[str, Sequence[Run]], *, radar: bool = True, camera: bool = True
+    site: SiteConfig,
+    runs: Mapping[str, Sequence[Run]],
+    *,
+    radar: bool = True,
+    camera: bool = True,
+    as_named: bool = False,
 ) -> dict[str, Duty]:
-    """The duty of every face that has a lamp. ``radar`` and ``camera`` say whose sight of a road user obliges."""
+    """The duty of every face that has a lamp. ``radar`` and ``camera`` say whose sight of a road user obliges.
+    ``as_named``: who crosses needs the gap of the least class that the detector may call it, instead of its own."""
     shown = {face for lamp in site.lamps.values() for face in lamp.faces}
     found = {}
     for face, approach in site.approaches.items():
         if face in shown:
-            of_road = _main if approach.road is Road.MAIN else _branch
-            found[face] = of_road(site, face, runs, radar, camera)
+            if approach.road is Road.MAIN:
+                found[face] = _main(site, face, runs, radar, camera)
+            else:
+                found[face] = _branch(site, face, runs, radar, camera, as_named)
     return found
 
 
-def _branch(site: SiteConfig, face: str, runs: Mapping[str, Sequence[Run]], radar: bool, camera: bool) -> Duty:
+def _branch(
+    site: SiteConfig, face: str, runs: Mapping[str, Sequence[Run]], radar: bool, camera: bool, as_named: bool
+) -> Duty:
     policy, own = site.policy, tuple(runs.get(face, ()))
     design_s = policy.gap_s.of(site.site.design_user)
-    needed = _Gaps(policy, design_s, own)
+    needed = _Gaps(policy, design_s, own, as_named)
     causes, may, coming = [], [], []
     for run in _watched(site, face, runs):
         must_s, may_s = needed.must(run.t_s), needed.may(run.t_s)
@@ -174,10 +186,10 @@ def _may_wait_on(site: SiteConfig, run: Run) -> Spans:
 class _Gaps:
     """The gap of whoever crosses, over time: the slowest class on a face's own approach."""
 
-    def __init__(self, policy: Policy, design_s: float, own: Sequence[Run]) -> None:
+    def __init__(self, policy: Policy, design_s: float, own: Sequence[Run], as_named: bool) -> None:
         self._design_s = design_s
-        self._seen = [(policy.gap_s.of(_class(run)), run.seen(radar=False)) for run in own]
-        self._there = [(policy.gap_s.of(_class(run)), run.here().widened(after_s=policy.hold_s)) for run in own]
+        self._seen = [(_gap_s(policy, run, as_named), run.seen(radar=False)) for run in own]
+        self._there = [(_gap_s(policy, run, False), run.here().widened(after_s=policy.hold_s)) for run in own]
 
     def must(self, t_s: Floats) -> Floats:
         """At least this: of those whom a camera sees, then of those whom it saw a coast ago, then the design user's."""
@@ -198,8 +210,11 @@ class _Gaps:
         return found
 
 
-def _class(run: Run) -> RoadUser:
-    return run.user.road_user
+def _gap_s(policy: Policy, run: Run, as_named: bool) -> float:
+    """The gap that a road user needs, or the least of those of what the detector may call it."""
+    if not as_named:
+        return policy.gap_s.of(run.user.road_user)
+    return min(policy.gap_s.of(DETECTOR_CLASSES[word]) for word, _ in WORDS[run.user.kind])
 
 
 def _raise(values: Floats, t_s: Floats, start_s: float, end_s: float, least: float) -> None:

@@ -186,6 +186,7 @@ def of_tallies(tallies: Sequence[Tally]) -> dict[str, Value]:
     return {
         "evaluate_passages": sum(one.passages for one in unit.values()),
         "evaluate_dark_clean": unit["clean"].dark_passages if unit["clean"].passages else None,
+        "evaluate_dark_clean_as_named": sum(one.named_dark for one in by_weather["clean"]),
         "evaluate_dark_faults_pct": unit["faults"].dark_pct if unit["faults"].passages else None,
         "evaluate_dark_rain_pct": unit["rain"].dark_pct,
         "evaluate_warned_in_time_pct": _pct(leads - late, leads),

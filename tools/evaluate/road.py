@@ -23,6 +23,9 @@ STANDING_MPS = 0.3
 COAST_S = 1.5
 """Who was seen this short a time ago still counts as seen (DESIGN.md §3)."""
 
+GLIMPSE_S = 0.25
+"""Seen no longer than this between two hidings nobody can be confirmed: two frames of three are wanted."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
@@ -50,11 +53,13 @@ class Run:
         return float(self.t_s[-1]) + min(max(left_s, 0.0), SAMPLE_S)
 
     def seen(self, *, radar: bool = True, camera: bool = True) -> Spans:
-        """When a sensor could see it, gaps of a coast filled."""
+        """When a sensor could see it: glimpses too short to confirm left out, then gaps of a coast filled."""
         flags = (self.by_radar if radar else False) | (self.by_camera if camera else False)
         if not np.any(flags):
             return NEVER
-        return while_true(self.t_s, np.asarray(flags, dtype=np.bool_), SAMPLE_S).closed(COAST_S) & self.here()
+        sights = while_true(self.t_s, np.asarray(flags, dtype=np.bool_), SAMPLE_S)
+        lasting = Spans(span for span in sights if span[1] - span[0] > GLIMPSE_S)
+        return lasting.closed(COAST_S) & self.here()
 
     def here(self) -> Spans:
         """The whole run."""

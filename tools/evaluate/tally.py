@@ -63,7 +63,8 @@ class Arrivals:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tally:
     """One recording. ``node`` is judged on every face, ``roads`` on branch and main faces apart, ``sides`` (ours
-    first) on the branch faces with radars."""
+    first) on the branch faces with radars; ``named_dark``: dark passages if who crosses needed no more than the class
+    that the detector may call it."""
 
     recording: str
     weather: str
@@ -73,6 +74,7 @@ class Tally:
     radar_only: bool
     node: Unit
     roads: dict[str, Unit]
+    named_dark: int
     leads: int
     late: int
     fault_s: float
