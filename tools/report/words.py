@@ -135,10 +135,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "def_near": (
         "支路与主路两方:PET < 3 秒(先过的离开到后过的到达),或者停不住且 TTC < 1.5 秒。"
-        "由节点估计;冲突点离线几米,慢车的 PET 误差约 ±1 秒。",
+        "由节点估计,不知道谁往哪里转:个别的看录制,多少和变化才可比。",
         "One on the branch and one on the main road: PET < 3 s (from the first one's leaving to the second one's "
-        "coming), or TTC < 1.5 s when they can no longer stop in good order. The node's estimate: about "
-        "±1 s for slow ones.",
+        "coming), or TTC < 1.5 s when they can no longer stop in good order. The node's estimate; it does not know who "
+        "turns where: compare counts, and see the recording of a single one.",
     ),
     "def_speed": (
         "自己面前的灯亮着、没有停车的人车:灯亮时的车速和到路口线时的车速,平均值。",
