@@ -27,15 +27,16 @@ STAYS = 3.0
 DRIFT = 0.5
 """(m/s)² a second: road users that brake and start by 1 m/s², a second of it unseen."""
 
-FIRST_SHARE = 0.7
-FIRST_ERROR_SHARE = 0.35
+FIRST_SHARE = 0.6
+FIRST_ERROR_SHARE = 0.4
 FIRST_LIMIT_MPS = 10.0
 FIRST_WAIT_MPS = 3.0
 FIRST_WAIT_ERROR_MPS = 3.0
-"""What is assumed of a new road user's speed until it has moved: new is approaching, at 35 to 105 % of the limit of its
-road (``FIRST_LIMIT_MPS`` where none is known), slower in the wait zone."""
+FIRST_AT_MOST_MPS = {RoadUser.WALKER: 1.5, RoadUser.TWO_WHEELER: 6.0}
+"""What is assumed of a new road user's speed until it has moved: new is approaching, at 20 to 100 % of the limit of its
+road (``FIRST_LIMIT_MPS`` where none is known), no faster than its kind, slower in the wait zone."""
 
-EARLY_SIGMAS = 0.5
+EARLY_SIGMAS = 0.25
 """Time to arrival counts on a speed this much above the estimate. A whole sigma would light faces half a second early
 for every road user that a camera alone sees."""
 
@@ -174,6 +175,7 @@ class SeenUsers:
         closing_mps, sigma_mps = FIRST_SHARE * limit_mps, FIRST_ERROR_SHARE * limit_mps
         if user.zone is Zone.WAIT:
             closing_mps, sigma_mps = FIRST_WAIT_MPS, FIRST_WAIT_ERROR_MPS
+        closing_mps = min(closing_mps, FIRST_AT_MOST_MPS.get(user.user, closing_mps))
         motion = RangeFilter(
             user.distance_m,
             closing_mps,
