@@ -288,6 +288,11 @@ def test_the_main_face_lights_inside_the_stopping_time_while_somebody_waits(
     assert (decision.level == "alert") is lit
 
 
+def test_exactly_the_stopping_time_is_inside_it() -> None:
+    assert stops_s(3.4) == 5.0
+    assert Face(EAST).at(0, seen(EAST, 5.0, speed_mps=3.4), waits()).level == "alert"
+
+
 def test_its_cause_too_stays_until_it_is_a_fifth_of_a_second_outside() -> None:
     for more_s, still in ((0.2 - TINY, True), (0.2 + TINY, False)):
         face = Face(EAST)
@@ -401,6 +406,7 @@ def test_a_face_in_fault_says_so_also_with_an_empty_road_and_also_when_its_reaso
 def test_an_empty_road_is_one_answer_as_long_as_nothing_changes() -> None:
     face = Face()
     assert face.at(0) is face.at(1)
+    assert (face.at(0).coming, face.at(0).soonest) == (frozenset(), None)
 
 
 def test_a_lit_face_carries_its_health_and_reasons() -> None:
