@@ -1,0 +1,98 @@
+"""The filter of range and speed: a steady road user's arrival in spite of steps, and one that brakes or speeds up."""
+
+import math
+import random
+
+import pytest
+
+from device.kinematics import SPEED_STEP_MPS, RangeFilter
+
+TENTH_S = 0.1
+HORIZON_S = 9.5
+
+
+def followed(speed_mps: float, from_m: float, seconds: float, *, phase_m: float = 0.0) -> tuple[RangeFilter, float]:
+    """A steady road user through an LD2451's whole metres and km/h; the filter and where it truly is."""
+    true_m = from_m + phase_m
+    reading_mps = round(speed_mps * 3.6) / 3.6
+    motion = RangeFilter(round(true_m), reading_mps)
+    for _ in range(round(seconds / TENTH_S)):
+        true_m -= speed_mps * TENTH_S
+        motion.advance(TENTH_S)
+        motion.see_range(round(true_m))
+        motion.see_closing(reading_mps)
+    return motion, true_m
+
+
+@pytest.mark.parametrize("speed_kmh", [15, 20.4, 30.5, 50, 60.5, 80, 100, 140])
+@pytest.mark.parametrize("phase_m", [0.0, 0.3, 0.6])
+def test_after_a_second_the_arrival_of_a_steady_vehicle_is_right_to_three_tenths(
+    speed_kmh: float, phase_m: float
+) -> None:
+    speed_mps = speed_kmh / 3.6
+    motion, true_m = followed(speed_mps, (HORIZON_S + 1) * speed_mps, 1.0, phase_m=phase_m)
+    assert motion.range_m / motion.closing_mps == pytest.approx(true_m / speed_mps, abs=0.3)
+
+
+@pytest.mark.parametrize("speed_kmh", [4.6, 5.0, 5.4, 6.4])
+def test_a_walker_is_known_by_the_fall_of_the_distance_though_the_speed_is_rounded(speed_kmh: float) -> None:
+    """5.4 km/h reads 5 for ever: by the reading alone the arrival would be wrong by 0.8 s."""
+    speed_mps = speed_kmh / 3.6
+    motion, true_m = followed(speed_mps, 24.0, (24.0 - HORIZON_S * speed_mps) / speed_mps)
+    assert motion.range_m / motion.closing_mps == pytest.approx(true_m / speed_mps, abs=0.4)
+
+
+@pytest.mark.parametrize("change_mps2", [-6.0, -3.0, 2.0])
+def test_braking_and_speeding_up_are_followed_within_a_few_frames(change_mps2: float) -> None:
+    true_m, speed_mps = 90.0, 14.0
+    motion = RangeFilter(90.0, 14.0)
+    for _ in range(15):
+        speed_mps += change_mps2 * TENTH_S
+        true_m -= speed_mps * TENTH_S
+        motion.advance(TENTH_S)
+        motion.see_range(round(true_m))
+        motion.see_closing(round(speed_mps * 3.6) / 3.6)
+    assert motion.closing_mps == pytest.approx(speed_mps, abs=0.8)
+    assert motion.range_m == pytest.approx(true_m, abs=0.8)
+
+
+def test_a_reading_inside_the_step_moves_the_speed_little_and_one_outside_leads() -> None:
+    inside, outside = RangeFilter(50, 10), RangeFilter(50, 10)
+    inside.see_closing(10 + SPEED_STEP_MPS)
+    outside.see_closing(13)
+    assert inside.closing_mps == pytest.approx(10.0125, abs=1e-4)
+    assert outside.closing_mps == pytest.approx(12.8, abs=0.01), "all but the step at once"
+    assert outside.closing_variance > 1.0 > inside.closing_variance, "what has changed is less sure"
+
+
+def test_time_moves_it_and_makes_it_less_sure_and_a_range_makes_it_surer() -> None:
+    motion = RangeFilter(50, 10, range_variance=0.3, speed_variance=0.04, drift=0.1)
+    motion.advance(2.0)
+    assert motion.range_m == 30.0
+    assert motion.closing_variance == pytest.approx(0.24)
+    motion.see_range(31.0, 0.3)
+    # Prior variance 0.3 + 4 x 0.04 + 0.1 x 8 / 3 = 0.727, covariance -(2 x 0.04 + 0.1 x 2) = -0.28.
+    assert motion.range_m == pytest.approx(30.708, abs=1e-3)
+    assert motion.closing_mps == pytest.approx(9.7275, abs=1e-3), "farther than thought: slower than thought"
+    assert motion.closing_variance == pytest.approx(0.24 - 0.28**2 / (0.72667 + 0.3), abs=1e-4)
+
+
+def test_turning_round_keeps_what_is_known() -> None:
+    one, other = RangeFilter(50, 10), RangeFilter(50, -10)
+    one.turn()
+    for motion in (one, other):
+        motion.advance(0.1)
+        motion.see_range(51.5)
+    assert (one.range_m, one.closing_mps) == (other.range_m, other.closing_mps)
+    one.turn()
+    assert one.closing_mps == -other.closing_mps
+
+
+def test_a_minute_of_noise_leaves_it_finite_and_positive_definite() -> None:
+    rng = random.Random(3)
+    motion = RangeFilter(50, 10)
+    for _ in range(600):
+        motion.advance(rng.choice([0.0, 0.02, 0.1, 1.5]))
+        motion.see_range(rng.uniform(0, 100))
+        motion.see_closing(rng.uniform(-40, 40))
+        assert math.isfinite(motion.range_m) and motion.closing_variance > 0
