@@ -305,6 +305,17 @@ def test_a_slow_radar_degrades_its_faces_and_may_be_spoken_of() -> None:
     assert junction.board.trusted(healthy) == healthy
 
 
+def test_a_polled_radar_shows_no_pace_by_its_busy_frames_and_is_not_slow_when_the_road_empties() -> None:
+    cars = [(RadarTarget(14.0, 60.0 - n % 50),) for n in range(121)]
+    for polled, ladder in ((True, Ladder.ALL), (False, Ladder.FEWER)):
+        junction = Junction(stale_after_s={"r_west": 3.5} if polled else {})
+        end_s = feed(junction, "r_west", cars)
+        for n in range(1, 5):
+            junction.at(end_s + n * 0.45)
+            junction.board.take(RadarFrame("r_west", ns(end_s + n * 0.45), ()))
+        assert junction.judge(end_s + 1.8).ladder is ladder
+
+
 def test_all_well_is_one_answer_and_one_set_of_sensors() -> None:
     junction = Junction()
     assert junction.at(1) is junction.at(2)

@@ -35,6 +35,23 @@ def test_who_comes_from_the_east_is_on_the_right_of_a_driver_from_the_south() ->
     assert side(0, 90) == "left" and side(180, 0) is None and side(None, 90) is None
 
 
+@pytest.mark.parametrize(
+    ("other_deg", "word"),
+    [
+        (19.9, None),
+        (20, "right"),
+        (160, "right"),
+        (160.1, None),
+        (199.9, None),
+        (200, "left"),
+        (340, "left"),
+        (341, None),
+    ],
+)
+def test_within_twenty_degrees_of_ahead_or_behind_is_no_side(other_deg: float, word: str | None) -> None:
+    assert side(180, other_deg) == word
+
+
 @pytest.mark.parametrize(("radar", "clip"), [("r_east", "right_vehicle"), ("r_west", "left_vehicle")])
 def test_the_branch_hears_the_side_and_the_main_road_hears_the_junction(radar: str, clip: str) -> None:
     heard = said(Vehicle(50, 20.0, radar=radar))
