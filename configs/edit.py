@@ -30,10 +30,10 @@ Path = tuple[str | int, ...]
 
 def split_path(path: str) -> Path:
     """``voice.volume[0].volume_pct`` or ``voice.volume.0.volume_pct`` -> its parts. Raises ConfigError."""
-    parts = re.sub(r"\[(\d+)\]", r".\1", path.strip()).split(".")
+    parts = re.sub(r"\[([0-9]+)\]", r".\1", path.strip()).split(".")
     if not path.strip() or any(not part for part in parts):
         raise ConfigError([Problem("no_such_path", path=path)])
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if part.isdecimal() and part.isascii() else part for part in parts)
 
 
 def set_value(text: str, path: str, value_text: str, *, file: str = "") -> str:

@@ -89,8 +89,9 @@ class OneWay(enum.StrEnum):
 
 
 class TruckRightTurn(Strict):
-    """Where lorries turn right and must stop first (货车右转必停). Seen by a calibrated camera alone: it takes the class
-    and the place across the road."""
+    """Where lorries turn right and must stop first (货车右转必停).
+
+    Seen by a calibrated camera alone: it takes the class and the place across the road."""
 
     lateral_from_m: float = setting(
         "右转车道横向范围的一边(米,驶入者左侧为正)",
@@ -134,7 +135,7 @@ class Approach(Strict):
     )
     lead_min_s: float | None = setting(
         "本来向的来车至少要提前几秒预警;传感器给不到时拒绝这份配置",
-        "seconds of warning this approach must have at its limit; a site file whose sensors cannot give them is refused",
+        "seconds of warning this approach must have at its limit; refused where the sensors cannot give them",
         default=None,
         ge=1,
         le=30,
@@ -344,7 +345,7 @@ class LampPatterns(Strict):
 
 
 class Night(Strict):
-    """When the lamp is dimmed and the horizon widened. With an untrusted clock it stays at full brightness, and wide."""
+    """When the lamp is dimmed and the horizon widened. With an untrusted clock it is bright, and the horizon wide."""
 
     start: TimeOfDay = setting("夜间开始", "night starts", default="20:00")
     end: TimeOfDay = setting("夜间结束", "night ends", default="06:00")

@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from configs import edit, yaml_text
@@ -82,6 +82,8 @@ def test_a_new_key_is_added_and_every_old_line_survives(section: str, key: str, 
 
 
 @given(st.text(max_size=200), st.text(max_size=30), st.text(max_size=30))
+@example("a: [1, 2]", "a.¹", "3")
+@example("a: [1, 2]", "a[²]", "3")
 def test_nonsense_is_refused_or_done_and_never_anything_else(text: str, path: str, value: str) -> None:
     try:
         new_text = edit.set_value(text, path, value)
