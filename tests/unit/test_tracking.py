@@ -18,8 +18,8 @@ TENTH_NS = NS_PER_S // 10
 class Radar:
     """A tracker fed at 10 Hz."""
 
-    def __init__(self, to_conflict_m: float = 0.0) -> None:
-        self.tracker = RadarTracker("r", "main_east", to_conflict_m, itertools.count(1))
+    def __init__(self, to_conflict_m: float = 0.0, beside_m: float = 0.0) -> None:
+        self.tracker = RadarTracker("r", "main_east", to_conflict_m, itertools.count(1), beside_m=beside_m)
         self.now_ns = NS_PER_S
 
     def see(self, *targets: RadarTarget) -> list[Track]:
@@ -158,6 +158,201 @@ def test_of_too_many_targets_the_nearest_are_kept() -> None:
     tracks = radar.see(at(5, 3))
     assert len(tracks) == 20
     assert any(t.distance_m is not None and t.distance_m < 6 for t in tracks)
+
+
+def test_dropouts_of_three_frames_do_not_begin_the_confirmation_anew_and_four_do() -> None:
+    short, long = Radar(), Radar()
+    short.see(at(90))
+    short.wait(0.2)
+    assert short.see(at(87))[0].state is TrackState.CONFIRMED
+    long.see(at(90))
+    long.wait(0.3)
+    assert long.see(at(86))[0].state is TrackState.TENTATIVE
+
+
+@pytest.mark.parametrize(
+    ("second", "confirmed"),
+    [
+        (at(51, 10), True),  # predicted 49: two metres off
+        (at(51.1, 10), False),
+        (at(49, 11.6), True),  # 1.2 m/s and a tenth of 4 m/s²
+        (at(49, 11.7), False),
+        (at(49, 8.4), True),
+        (at(49, 10, Flag.RECEDING), False),  # claims both ways: one frame more
+        (at(49, 10, Flag.UNKNOWN), True),
+    ],
+)
+def test_two_frames_confirm_if_they_bear_each_other_out(second: RadarTarget, confirmed: bool) -> None:
+    radar = Radar()
+    radar.see(at(50, 10))
+    (track,) = radar.see(second)
+    assert (track.state is TrackState.CONFIRMED) is confirmed
+
+
+def test_three_frames_confirm_one_whose_flag_flickers() -> None:
+    radar = Radar()
+    radar.see(at(50, 10))
+    radar.see(at(49, 10, Flag.RECEDING))
+    assert radar.see(at(48, 10))[0].state is TrackState.CONFIRMED
+
+
+def test_of_two_echoes_that_do_not_fit_the_later_begins_anew() -> None:
+    radar = Radar()
+    radar.see(at(50, 10))
+    (anew,) = radar.see(at(45, 12))
+    assert anew.distance_m == 45 and anew.speed_mps == 12
+    assert radar.see(at(44, 12))[0].state is TrackState.CONFIRMED
+
+
+def test_while_a_foreign_radar_fills_the_air_three_frames_are_asked() -> None:
+    radar = Radar()
+    noise = [at(10 + 10 * n, 20, Flag.RECEDING) for n in range(3)]
+    radar.see(at(90, 14), *noise)
+    assert all(t.state is TrackState.TENTATIVE for t in radar.see(at(88.6, 14)))
+    assert [t.state for t in radar.see(at(87.2, 14)) if (t.distance_m or 0) > 80] == [TrackState.CONFIRMED]
+    quiet = Radar()
+    quiet.see(at(90, 14), *noise[:2])
+    assert [t.state for t in quiet.see(at(88.6, 14)) if (t.distance_m or 0) > 80] == [TrackState.CONFIRMED]
+
+
+def test_a_row_that_says_what_another_says_is_one_road_user() -> None:
+    radar = Radar()
+    assert len(radar.see(at(50), at(50), at(50))) == 1
+    assert len(radar.see(at(49), at(49))) == 1
+    assert len(Radar().see(at(50), at(50, 10, Flag.RECEDING))) == 2
+    assert len(Radar().see(at(50), at(50, 11))) == 2
+    assert len(Radar().see(at(None), at(None))) == 1
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    rows = [at(50), at(50, 10, Flag.RECEDING), at(46, 9), at(None, 9), at(46, 12), at(20, 3)]
+    outcomes = set()
+    for order in itertools.islice(itertools.permutations(rows), 0, 720, 37):
+        radar = Radar()
+        for _ in range(3):
+            tracks = radar.see(*order)
+        outcomes.add(tuple(tracks))
+    assert len(outcomes) == 1
+
+
+def test_a_slanted_range_is_a_distance_along_the_road() -> None:
+    """A radar 3.5 m beside the path of a walker 13 m up the road: 13.5 m and 1.35 m/s along its line of sight."""
+    radar = Radar(beside_m=3.5)
+    for step in range(20):
+        along_m = 15.8 - 0.14 * step
+        slant_m = (along_m**2 + 3.5**2) ** 0.5
+        (track,) = radar.see(at(slant_m, 1.4 * along_m / slant_m))
+    assert track.distance_m == pytest.approx(along_m, abs=0.3)
+    assert track.speed_mps == pytest.approx(1.4, abs=0.05)
+    (edge,) = Radar(beside_m=2.0).see(at(5.0, 10))
+    (under,) = Radar(beside_m=2.0).see(at(4.0, 10))
+    assert edge.distance_m == pytest.approx(21**0.5) and edge.speed_mps == pytest.approx(10 * 5 / 21**0.5)
+    assert under.distance_m == pytest.approx(21**0.5 - 1) and under.speed_mps == edge.speed_mps
+    (straight,) = Radar().see(at(0.1, 10))
+    assert straight.distance_m == 0.1 and straight.speed_mps == 10
+
+
+def walked_up(to_m: float, pace_mps: float = 1.4, from_m: float = 12.0) -> Radar:
+    radar = Radar()
+    for step in range(round((from_m - to_m) / pace_mps * 10) + 1):
+        radar.see(at(from_m - pace_mps * step / 10, pace_mps))
+    return radar
+
+
+@pytest.mark.parametrize(
+    ("radar", "waits"),
+    [
+        (walked_up(5.0), True),
+        (walked_up(7.5), True),
+        (walked_up(8.5), False),
+        (walked_up(5.0, pace_mps=1.8), True),
+        (walked_up(5.0, pace_mps=2.3), False),
+        (walked_up(5.0, from_m=7.5), True),
+        (walked_up(5.0, from_m=6.5), False),
+    ],
+)
+def test_who_came_some_way_slowly_and_is_lost_at_the_line_waits(radar: Radar, waits: bool) -> None:
+    tracks = radar.wait(1.6)
+    assert [t.state for t in tracks] == [TrackState.WAITING] * waits
+    if waits:
+        assert tracks[0].speed_mps == 0.0 and radar.tracker.has_waiting
+        assert [t.state for t in radar.wait(59.9)] == [TrackState.WAITING]
+        assert radar.wait(0.4) == []
+
+
+def test_who_waits_is_gone_when_somebody_has_looked() -> None:
+    radar = walked_up(5.0)
+    radar.wait(1.6)
+    radar.tracker.end_waiting()
+    assert radar.see() == [] and not radar.tracker.has_waiting
+
+
+@pytest.mark.parametrize(
+    ("starts", "same"), [(at(4.0, 2.0), True), (at(2.0, 2.0), False), (at(5.0, 3.0), True), (at(5.0, 3.5), False)]
+)
+def test_who_waits_starts_from_where_it_was_lost_and_slowly(starts: RadarTarget, same: bool) -> None:
+    radar = walked_up(5.0)
+    (waiting,) = radar.wait(2.0)
+    tracks = radar.see(starts)
+    assert len(tracks) == (1 if same else 2)
+    mine = next(t for t in tracks if t.id == waiting.id)
+    assert mine.state is (TrackState.CONFIRMED if same else TrackState.WAITING)
+    if same:
+        assert mine.distance_m == starts.distance_m and mine.speed_mps == pytest.approx(starts.speed_mps, abs=0.1)
+
+
+@pytest.mark.parametrize(("pace_mps", "same"), [(10 + 4.4, True), (10 + 4.6, False), (5.6, True), (5.4, False)])
+def test_the_speed_gate_is_4_mps_and_5_mps2(pace_mps: float, same: bool) -> None:
+    radar = Radar()
+    radar.see(at(50, 10))
+    radar.see(at(49, 10))
+    assert len(radar.see(at(48, pace_mps))) == (1 if same else 2)
+
+
+@pytest.mark.parametrize(("at_m", "same"), [(52.9, True), (53.1, False), (43.1, True), (42.9, False)])
+def test_the_range_gate_is_5_m(at_m: float, same: bool) -> None:
+    radar = Radar()
+    for distance_m in range(54, 48, -1):
+        radar.see(at(distance_m, 10))
+    assert len(radar.see(at(at_m, 10))) == (1 if same else 2)
+
+
+def test_the_nearer_of_two_is_taken_and_speed_counts_three_tenths_of_a_second() -> None:
+    radar = Radar()
+    radar.see(at(50, 10))
+    (one,) = radar.see(at(49, 10))
+    tracks = radar.see(at(48.5, 13), at(49, 10))  # 0.5 m + 0.9 against 1 m
+    assert next(t.speed_mps or 0 for t in tracks if t.id == one.id) == pytest.approx(10, abs=0.2)
+
+
+def test_one_that_is_known_to_leave_is_not_turned_by_another_that_it_meets() -> None:
+    radar = Radar()
+    for step in range(10):
+        radar.see(at(10 + step, -10, Flag.RECEDING))
+    for step in range(6):
+        tracks = radar.see(at(20 + step, -10, Flag.RECEDING), at(26 - step, 10))
+    leaves = [t for t in tracks if t.receding]
+    assert len(leaves) == 1 and leaves[0].distance_m == pytest.approx(25, abs=1)
+
+
+def test_a_flag_that_is_always_wrong_does_not_split_a_fast_vehicle() -> None:
+    radar, seen = Radar(), set()
+    for step in range(30):
+        seen |= {t.id for t in radar.see(at(98 - 2.8 * step, -28, Flag.RECEDING))}
+    assert len(seen) == 1
+
+
+def test_noise_pushes_out_noise_and_never_a_road_user() -> None:
+    radar = Radar()
+    for step in range(3):
+        known = radar.see(*(at(95 - 4.5 * n - step, 10) for n in range(20)))
+    assert [t.state for t in known] == [TrackState.CONFIRMED] * 20
+    rows = [at(92 - 4.5 * n, 10) for n in range(20)] + [at(2 + 0.1 * n, 30, Flag.UNKNOWN) for n in range(30)]
+    tracks = radar.see(*rows)
+    assert {t.id for t in known} <= {t.id for t in tracks}
+    assert sum(t.state is TrackState.TENTATIVE for t in tracks) == 20
+    again = radar.see(*rows)
+    assert sum(t.state is TrackState.CONFIRMED for t in again) <= 20
 
 
 class Camera:
