@@ -3,17 +3,18 @@
 Invariants: an encounter counts when SUMO's own judge calls it close (PET or TTC under its bar), its two road users
 came in on approaches that conflict by the site file, and a sensor could see both beforehand; each branch road user in
 it must have had the alert on its own face, at the moment it left the line behind or at the latest when the conflict
-began. Counted apart are those in which one of the two had stood between the lines for longer than the hold before the
-other crossed its line or came inside the longest horizon: the rule looks at who arrives, and no sensor of an approach
-sees who stands inside the junction.
+began (0.3 s for the hold). Counted apart are those in which, when the crossing one left its line, no other was arriving
+within its gap or had been seen to within the hold: one of the two had stood between the lines, or dawdled there until
+somebody came from outside every horizon. The rule looks at who arrives, and no sensor of an approach sees who stands
+inside the junction.
 """
 
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-from configs.schema import Road, RoadUser, SiteConfig
-from tools.evaluate.duty import GRACE_S
+from configs.schema import Road, SiteConfig
+from tools.evaluate.duty import GRACE_S, TOLERANCE_S
 from tools.evaluate.lamp import FaceLamp
 from tools.evaluate.road import Run
 from tools.evaluate.spans import Spans
@@ -23,9 +24,6 @@ PET_S = 3.0
 TTC_S = 1.5
 CROSSING_S = 15.0
 """Who left the line behind longer ago than this is not in the junction any more."""
-
-OVERLAP_S = 1.0
-"""Arrival windows reach this far beyond the gap."""
 
 Z_95 = 1.959964
 
@@ -90,7 +88,7 @@ def _meeting(encounter: Encounter, first: Run, second: Run, site: SiteConfig, la
         if not _meets_at_line(site, run, other, from_s):
             continue
         lamp = lamps.get(face)
-        came_s = (lamp.alert | lamp.fault).first_from(from_s) if lamp is not None else None
+        came_s = (lamp.alert | lamp.fault).first_from(from_s - TOLERANCE_S) if lamp is not None else None
         in_time = came_s is not None and came_s <= encounter.begins_s
         if site.approaches[face].road is Road.MAIN:
             main_missed += [] if in_time else [face]
@@ -104,11 +102,12 @@ def _meeting(encounter: Encounter, first: Run, second: Run, site: SiteConfig, la
 
 
 def _meets_at_line(site: SiteConfig, run: Run, other: Run, from_s: float) -> bool:
-    """Whether the other was arriving, by the longest horizon there is, at about the time one left its line."""
-    longest_s = max(site.policy.gap_s.of(user) for user in RoadUser) + OVERLAP_S
-    arriving = other.arrives_within(longest_s).widened(after_s=site.policy.hold_s)
-    came_s = arriving.first_from(from_s)
-    return came_s is not None and came_s <= from_s + site.policy.hold_s
+    """Whether the other was arriving within the gap of who crosses, by what a sensor could see and the hold after it,
+    when that one left its line. The coast counts inside the hold, so it runs from the last real sight."""
+    known = bool(run.seen(radar=False))
+    needed_s = site.policy.gap_s.of(run.user.road_user if known else site.site.design_user)
+    arriving = other.arrives_within(needed_s - TOLERANCE_S) & other.seen()
+    return from_s in arriving.widened(after_s=site.policy.hold_s - TOLERANCE_S)
 
 
 def _came_by(runs: Sequence[Run], at_s: float) -> Run | None:

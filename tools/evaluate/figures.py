@@ -80,8 +80,8 @@ FIGURES: tuple[Figure, ...] = (
         "evaluate_conflicts_inside",
         "",
         None,
-        "另计:一方早已在路口内的冲突",
-        "counted apart: one of the two had been inside the junction for longer than the hold",
+        "另计:越线时另一方不在间隙之内的冲突",
+        "counted apart: when one crossed its line the other was not within its gap (inside the junction, or far off)",
     ),
     Figure(
         "evaluate_arrivals_lit_for_nobody_pct",

@@ -32,10 +32,10 @@ passage, dark if any face was. Whom no sensor could see (hidden, outshone, too s
   the cause has gone and no node that keeps it could do without; the strict value stands beside it. A main face without
   a presence sensor counts presence as given, by the same rule.
 - **冲突 / conflicts**:SUMO 的 SSM 判定(PET < 3 秒或 TTC < 1.5 秒),双方来向冲突且事前可见;支路一方越线时或最迟冲突开始
-  时,其面须为警报。一方早已停在路口内的另计。
+  时,其面须为警报。越线时另一方不在间隙之内(早已停在路口内,或还在远处)的另计。
   SUMO's SSM device (PET < 3 s or TTC < 1.5 s), on approaches that conflict, both seen before; the crossing user's face
-  must be alert when it leaves the line or at the latest when the conflict begins. Apart: one of the two had stood
-  inside the junction for longer than the hold.
+  must be alert when it leaves the line or at the latest when the conflict begins. Apart: the other was
+  not within its gap when it left the line, because one of them stood inside the junction or was still far off.
 - **对手 / rivals**:同一录制的原始雷达帧(真解码器),只比装了雷达的支路面。标为远离的目标不算。
   The same recordings' raw radar frames through the real decoders, on branch faces with radars. Targets flagged
   receding never count.
