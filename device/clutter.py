@@ -40,6 +40,11 @@ class Clutter:
         self._lone: deque[tuple[int, float, float]] = deque(maxlen=MOST)
         self._sway: dict[int, tuple[int, float]] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether it has heard any."""
+        return bool(self._lone or self._sway)
+
     def lone(self, now_ns: int, range_m: float, pace_mps: float) -> None:
         """An echo that no later frame bore out."""
         if pace_mps <= SLOW_MPS:

@@ -177,7 +177,12 @@ class TrackLife:
                 ranges.popleft()
             if self._born_m is not None:
                 self.travelled_m = abs(self._born_m - motion.range_m)
-            swayed = self._sways(target, motion.range_m, gap_s)
+            if flag is Flag.APPROACHING:
+                self._come_flags += 1
+            elif flag is Flag.RECEDING:
+                self._away_flags += 1
+            self._claimed_m += abs(target.speed_mps) * gap_s
+            swayed = self._claimed_m >= CLAIMED_M and self._sways(motion.range_m)
         if self.receding or flag is Flag.RECEDING:
             self.receding = self._recedes()
         return swayed
@@ -216,14 +221,9 @@ class TrackLife:
         # Who has just passed the radar was farther away a second ago: the nearest place since then counts as well.
         return last_m > first_m or last_m >= min(range_m for _, range_m in self._ranges) + ROSE_M
 
-    def _sways(self, target: RadarTarget, range_m: float, gap_s: float) -> bool:
-        """Follows what it claims to have gone and what it has gone; True when it has just shown that it sways."""
-        self._claimed_m += abs(target.speed_mps) * gap_s
-        self._come_flags += target.flag is Flag.APPROACHING
-        self._away_flags += target.flag is Flag.RECEDING
+    def _sways(self, range_m: float) -> bool:
+        """Judges the way it claims to have gone by the way it has gone; True when it has just shown that it sways."""
         went_m = abs(range_m - self._anchor_m)
-        if self._claimed_m < CLAIMED_M:
-            return False
         stayed = went_m < STAYED_SHARE * self._claimed_m
         swayed = stayed and min(self._come_flags, self._away_flags) >= BOTH_WAYS_HITS
         if swayed:

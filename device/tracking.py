@@ -210,7 +210,7 @@ class RadarTracker:
                 low_m = high_m = motion.range_m - moved_m
                 if not (live.life.way_known or live.life.receding):
                     low_m, high_m = motion.range_m - abs(moved_m), motion.range_m + abs(moved_m)
-            guarded = live.life.confirmed
+            guarded = live.life.confirmed and self._clutter.any
             for index in range(bisect_left(ranges_m, low_m - gate_m), len(ranges_m)):
                 range_m = ranges_m[index]
                 if range_m > high_m + gate_m:
@@ -360,14 +360,20 @@ def _motion(target: RadarTarget) -> RangeFilter:
 
 def _told_apart(targets: tuple[RadarTarget, ...]) -> list[RadarTarget]:
     """Targets nearest first, those without a range last; a row that says what another says is left out."""
-    if len(targets) < 2:
-        return list(targets)
-    found = sorted(targets, key=_nearest_first)
+    found = sorted(targets, key=_range_m)
+    ranges_m = [_range_m(target) for target in found]
+    if len(set(ranges_m)) == len(found):
+        return found
+    found.sort(key=_nearest_first)
     return found[:1] + [
         after
         for before, after in itertools.pairwise(found)
         if (after.distance_m, after.speed_mps, after.flag) != (before.distance_m, before.speed_mps, before.flag)
     ]
+
+
+def _range_m(target: RadarTarget) -> float:
+    return _LAST_M if target.distance_m is None else target.distance_m
 
 
 def _nearest_first(target: RadarTarget) -> tuple[bool, float, float, float, str]:
