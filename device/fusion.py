@@ -66,16 +66,17 @@ class Fuser:
             radar = radars.get(before.get(camera.id, -1))
             if radar is not None and _misfit(radar, camera) <= STICKS:
                 self._join(camera, radar, taken)
+        free = {camera.id: camera for camera in cameras if camera.id not in self._radar_of}
+        # By number where two fit alike: the order of tracks must not matter.
         wanted = sorted(
-            (misfit, radar.id, index)
-            for index, camera in enumerate(cameras)
-            if camera.id not in self._radar_of
+            (misfit, radar.id, camera.id)
+            for camera in free.values()
             for radar in radars.values()
             if (misfit := _misfit(radar, camera)) <= 1.0
         )
-        for _misfit_value, radar_id, index in wanted:
-            camera = cameras[index]
-            if camera.id not in self._radar_of and (camera.sensor, radar_id) not in taken:
+        for _misfit_value, radar_id, camera_id in wanted:
+            camera = free[camera_id]
+            if camera_id not in self._radar_of and (camera.sensor, radar_id) not in taken:
                 self._join(camera, radars[radar_id], taken)
 
     def _join(self, camera: Track, radar: Track, taken: set[tuple[str, int]]) -> None:
