@@ -70,6 +70,7 @@ def test_who_stands_inside_the_junction_until_the_other_comes_is_counted_apart()
     scene = road(drives(), early, encounters=[encounter])
     (found,) = met(scene, site(), runs(scene, sight(scene)), {})
     assert found.inside and not found.missed
+    assert found.missed_anyway == (BRANCH,), "told all the same"
 
 
 def test_the_main_face_is_told_apart() -> None:

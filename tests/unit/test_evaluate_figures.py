@@ -30,6 +30,7 @@ def tally(weather: str, **changes: object) -> Tally:
         met=400,
         inside=3,
         missed=0,
+        missed_anyway=0,
         main_missed=7,
         sides=(
             dataclasses.replace(GOOD, needless_s=1.0),

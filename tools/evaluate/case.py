@@ -109,6 +109,7 @@ def tally(judged: Judged, *, fitting: str) -> Tally:
         met=sum(not one.inside for one in judged.met),
         inside=sum(one.inside for one in judged.met),
         missed=sum(bool(one.missed) for one in judged.met),
+        missed_anyway=sum(bool(one.missed_anyway) for one in judged.met),
         main_missed=sum(bool(one.main_missed) for one in judged.met if not one.inside),
         sides=_sides(judged),
         findings=tuple(judged.findings()),

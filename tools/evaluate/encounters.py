@@ -30,15 +30,18 @@ Z_95 = 1.959964
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Met:
-    """One encounter and how the faces met it. ``missed``: branch faces that were not alert in time; ``main_missed``:
-    main faces, told apart because a main road user may have passed its lamp; ``late_s``: how long after the beginning
-    the slowest alert came, None when it did not come while it lasted. ``inside``: no branch road user of it crossed the
-    line while the other still came or had just come, so it is counted apart."""
+    """One encounter and how the faces met it.
+
+    ``missed``: branch faces that were not alert in time; ``missed_anyway``: the same with those that were not bound to
+    be; ``main_missed``: main faces, told apart because a main road user may have passed its lamp; ``late_s``: how long
+    after the beginning the slowest alert came, None when it did not come while it lasted; ``inside``: no branch road
+    user of it crossed the line while the other was arriving within its gap, so it is counted apart."""
 
     encounter: Encounter
     first: Run
     second: Run
     missed: tuple[str, ...]
+    missed_anyway: tuple[str, ...]
     main_missed: tuple[str, ...]
     late_s: float | None
     inside: bool
@@ -81,24 +84,26 @@ def wilson_pct(good: int, of: int) -> tuple[float, float]:
 
 
 def _meeting(encounter: Encounter, first: Run, second: Run, site: SiteConfig, lamps: Mapping[str, FaceLamp]) -> Met:
-    missed, main_missed, late_s, judged = [], [], 0.0, 0
+    missed, anyway, main_missed, late_s, judged = [], [], [], 0.0, 0
     for run, other in ((first, second), (second, first)):
         face = run.approach
         from_s = min(run.ends_s, encounter.begins_s)
-        if not _meets_at_line(site, run, other, from_s):
-            continue
         lamp = lamps.get(face)
         came_s = (lamp.alert | lamp.fault).first_from(from_s - TOLERANCE_S) if lamp is not None else None
         in_time = came_s is not None and came_s <= encounter.begins_s
+        counts = _meets_at_line(site, run, other, from_s)
         if site.approaches[face].road is Road.MAIN:
-            main_missed += [] if in_time else [face]
+            main_missed += [face] if counts and not in_time else []
             continue
-        judged += 1
-        if not in_time:
+        judged += counts
+        if in_time:
+            continue
+        anyway.append(face)
+        if counts:
             missed.append(face)
             late_s = math.inf if came_s is None else max(late_s, came_s - encounter.begins_s)
     late = late_s if late_s < CROSSING_S else None
-    return Met(encounter, first, second, tuple(missed), tuple(main_missed), late, inside=not judged)
+    return Met(encounter, first, second, tuple(missed), tuple(anyway), tuple(main_missed), late, inside=not judged)
 
 
 def _meets_at_line(site: SiteConfig, run: Run, other: Run, from_s: float) -> bool:

@@ -75,6 +75,13 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure("evaluate_alerted_low_pct", "%", None, "同上,95 % 区间下限", "the same, 95 % interval (Wilson), lower end"),
     Figure("evaluate_alerted_high_pct", "%", None, "同上,95 % 区间上限", "the same, upper end"),
+    Figure(
+        "evaluate_alerted_all_pct",
+        "%",
+        None,
+        "同上,连同另计的冲突",
+        "the same with the conflicts that are counted apart",
+    ),
     Figure("evaluate_alerted_main_pct", "%", None, "同上,主路一方的面", "the same on the main road user's face"),
     Figure(
         "evaluate_conflicts_inside",
@@ -179,6 +186,7 @@ def of_tallies(tallies: Sequence[Tally]) -> dict[str, Value]:
     fair = by_weather["clean"] + by_weather["faults"]
     leads, late = sum(one.leads for one in fair), sum(one.late for one in fair)
     met, missed = sum(one.met for one in tallies), sum(one.missed for one in tallies)
+    every = met + sum(one.inside for one in tallies)
     low, high = wilson_pct(met - missed, met)
     everyone, branch = arrived(tallies, "branch", "main"), arrived(tallies, "branch")
     # A unit that rain keeps lit for good is never dark: there the two are told side by side and not set off.
@@ -204,6 +212,7 @@ def of_tallies(tallies: Sequence[Tally]) -> dict[str, Value]:
         "evaluate_alerted_pct": _pct(met - missed, met),
         "evaluate_alerted_low_pct": low,
         "evaluate_alerted_high_pct": high,
+        "evaluate_alerted_all_pct": _pct(every - sum(one.missed_anyway for one in tallies), every),
         "evaluate_alerted_main_pct": _pct(met - sum(one.main_missed for one in tallies), met),
         "evaluate_conflicts_inside": sum(one.inside for one in tallies),
         "evaluate_arrivals_lit_for_nobody_pct": _pct(everyone.lit_for_nobody, everyone.total),

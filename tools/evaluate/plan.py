@@ -61,7 +61,7 @@ crossings full of reckless branch drivers: without them there are hardly any con
 
 CI_SECONDS = 600.0
 FULL_SECONDS = 1200.0
-CONFLICTS_LONGER = 1.5
+CONFLICTS_LONGER = 2.0
 """Scenes full of reckless drivers run longer: a thousand conflicts are wanted, and one comes in 15 s at best."""
 
 CI_SEED = 20_260

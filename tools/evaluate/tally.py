@@ -83,6 +83,7 @@ class Tally:
     met: int
     inside: int
     missed: int
+    missed_anyway: int
     main_missed: int
     sides: tuple[Unit, ...]
     findings: tuple[Finding, ...]
