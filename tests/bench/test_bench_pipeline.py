@@ -6,7 +6,9 @@ import pytest
 
 from configs.schema import SiteConfig
 from device.day import DAYLIGHT
+from device.fusion import Fuser
 from device.pipeline import Pipeline
+from device.tracks import Track, TrackState
 from hal.interfaces import Flag, RadarFrame, RadarTarget
 from hal.radar.ld2451_wire import Ld2451Decoder, WireTarget, encode_report
 
@@ -62,6 +64,26 @@ def test_bench_pipeline_step(benchmark: Any, each: int) -> None:
     output = benchmark(traffic.step)
     assert len(output.tracks) >= 2 * each
     assert (output.decisions["branch_south"].level == "caution") is (each > 0)
+
+
+@pytest.mark.parametrize("each", [0, 1, 10])
+def test_bench_pipeline_step_between_frames(benchmark: Any, each: int) -> None:
+    """What a replay does four times for every frame: 20 ms later, nothing heard."""
+    traffic = Traffic(each)
+    for _ in range(5):
+        traffic.step()
+    now_ns = traffic._now_ns + TENTH_NS // 5
+    output = benchmark(lambda: traffic.pipeline.step(now_ns, DAYLIGHT, []))
+    assert len(output.tracks) >= 2 * each
+
+
+def test_bench_fusion_of_ten_pairs(benchmark: Any) -> None:
+    tracks = [
+        Track(number, "main_east", sensor, TrackState.CONFIRMED, None, 9.0 * (number % 10) + 5, 10.0, False, 0)
+        for number, sensor in enumerate(["r"] * 10 + ["c"] * 10)
+    ]
+    fuser = Fuser({"r"})
+    assert len(benchmark(fuser.merge, tracks)) == 10
 
 
 def test_bench_reading_the_bytes_of_ten_vehicles(benchmark: Any) -> None:
