@@ -220,14 +220,16 @@ class RadarTracker:
                 off_m = min(abs(range_m - low_m), abs(range_m - high_m))
                 if off_mps > gate_mps or off_m > gate_m:
                     continue
-                if guarded and self._stranger(now_ns, target, off_m, off_mps - braked_mps):
+                waits = live.waiting_since_ns is not None
+                if guarded and self._stranger(now_ns, target, off_m, off_mps - braked_mps, waits=waits):
                     continue
                 pairs.append((off_m + SPEED_WEIGHT_S * off_mps + _turned(target.flag, flag), live_index, index))
         return pairs
 
-    def _stranger(self, now_ns: int, target: RadarTarget, off_m: float, off_mps: float) -> bool:
-        """Whether a target that fits a known road user only so-so is rather one more echo of nobody."""
-        if off_m <= CLUTTER_GATE_M and off_mps <= CLUTTER_GATE_MPS:
+    def _stranger(self, now_ns: int, target: RadarTarget, off_m: float, off_mps: float, *, waits: bool = False) -> bool:
+        """Whether a target that fits a known road user only so-so is rather one more echo of nobody. One drop wakes
+        nobody who waits: who starts shows itself as a new track, and goes on waiting until then."""
+        if not waits and off_m <= CLUTTER_GATE_M and off_mps <= CLUTTER_GATE_MPS:
             return False
         return self._clutter.likely(now_ns, target.distance_m or 0.0, abs(target.speed_mps))
 
@@ -261,9 +263,14 @@ class RadarTracker:
         swayed = life.hit(now_ns, target, motion, off_m, off_mps, gap_s)
         if swayed and motion is not None:
             self._clutter.swayed(now_ns, motion.range_m, pace_mps)
-        if not life.confirmed and life.may_confirm(now_ns, pace_mps, noisy=self._noisy):
-            doubtful = motion is not None and self._clutter.likely(now_ns, motion.range_m, pace_mps)
-            life.confirmed = not (doubtful or life.swayed) or life.proven
+        if life.moved and life.confirmed:
+            return
+        if life.confirmed or life.may_confirm(now_ns, pace_mps, noisy=self._noisy):
+            # Asked again until it has moved: what two frames confirmed before it was known to rain may be two drops.
+            doubtful = (
+                motion is not None and self._clutter.any and self._clutter.likely(now_ns, motion.range_m, pace_mps)
+            )
+            life.confirmed = life.proven or not (doubtful or life.swayed)
 
     def _start(self, target: RadarTarget, now_ns: int) -> None:
         motion = _motion(target) if target.distance_m is not None else None

@@ -157,3 +157,27 @@ def test_one_that_claims_to_come_and_stays_is_left_to_the_rule_of_the_stuck_targ
     for _ in range(100):
         tracks = radar.see(target(40, 5.6))
     assert [track.state for track in tracks] == [TrackState.CONFIRMED] and coming(tracks)
+
+
+def test_a_drop_wakes_nobody_who_waits() -> None:
+    rng, radar = random.Random(8), Radar()
+    for _ in range(100):
+        radar.see(*drops(rng))
+    for tick in range(130):
+        radar.see(target(24 - 0.14 * tick, 1.4))
+    for _ in range(20):
+        radar.see()
+    (waits,) = radar.see()
+    assert waits.state is TrackState.WAITING
+    states = {t.state for _ in range(300) for t in radar.see(*drops(rng)) if t.id == waits.id}
+    assert states == {TrackState.WAITING}
+
+
+def test_two_drops_that_were_taken_for_a_road_user_are_doubted_once_it_is_known_to_rain() -> None:
+    radar = Radar()
+    radar.see(target(8, 3))
+    (believed,) = radar.see(target(8, 3))
+    assert believed.state is TrackState.CONFIRMED
+    for _ in range(RAIN_ECHOES):
+        radar.tracker._clutter.lone(0, 8, 3)
+    assert all(track.state is TrackState.TENTATIVE for track in radar.see(target(8, 3)))
