@@ -20,6 +20,7 @@ from typing import Any
 from configs.loader import load_site
 from configs.schema import SiteConfig
 from device import ipc, realtime
+from device.chronicle import Chronicle
 from device.control import ControlError, ControlServer
 from device.day import DayState, day_state
 from device.decision import first_shown
@@ -90,6 +91,7 @@ class Core:
         self.radars = {name: RadarThread(name, radar, self.inbox, clock) for name, radar in config.radars.items()}
         self.speakers = Speakers(config, clock)
         self.pipeline = self._new_pipeline()
+        self.chronicle = Chronicle(config)
         self.parts = Parts()
         self.latency: dict[str, Latency] = {"radar": Latency(), "camera": Latency()}
         self.recording: Recording | None = None
@@ -161,10 +163,11 @@ class Core:
         # Everything below is off the lamp path: the renewal is already on its way.
         self._measure(output, observations)
         self._speak(now_ns, output)
-        for event in output.events:
+        events = (*output.events, *self.chronicle.step(now_ns, output))
+        for event in events:
             self.journal.append(event)
         self._record(now_ns, inputs)
-        self._keep(now_ns, inputs, output.events)
+        self._keep(now_ns, inputs, events)
         for event in self.parts.changes(now_ns, self):
             self.journal.append(event)
         if now_ns - self._day_read_ns > NS_PER_S:
@@ -310,9 +313,10 @@ class Core:
         if "core" in restarts:
             self.stop(ipc.EXIT_RESTART)
         elif "pipeline" in restarts:
-            self.pipeline = self._new_pipeline()
+            self.pipeline, self.chronicle = self._new_pipeline(), Chronicle(config)
         else:
             self.pipeline.configure(config)
+            self.chronicle.configure(config)
         self.speakers.configure(config)
         self.incidents.configure(config.recording)
         self.incident_files.configure(config)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from configs.schema import Road, SiteConfig
 from device.decision import FaceDecision
 from device.events import Event, EventKind
+from device.health import HOLD_FACTOR
 from hal.clock import NS_PER_S
 from hal.interfaces import Shows
 
@@ -21,8 +22,8 @@ PERIOD_S = 600.0
 LONGEST_STEP_S = 1.0
 """Core steps every 20 ms; after a longer gap nobody knows what was shown."""
 
-HOLD_FACTOR_MOST = 1.5
-"""Degraded faces hold this much longer."""
+HOLD_FACTOR_MOST = max(HOLD_FACTOR.values())
+"""Degraded faces hold up to this much longer."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -2,6 +2,8 @@
 
     observations -> trackers (tracking, fusion) -> usable tracks -> FaceDecider per face -> decisions, voice, events
 
+What is told of the road users (passages, duty, speeding) drinks from the output: device.chronicle.
+
 Invariants: the same inputs give the same outputs, whatever the order of sensors within a step; a late frame is
 skipped and counted; a stale sensor's tracks are forgotten before anything is decided; one observation or one face
 that raises costs itself, never the others (``faulty`` counts them, and the face shows fault).
@@ -20,8 +22,6 @@ from device.events import Event, EventKind
 from device.fusion import Fuser
 from device.health import FaceHealthKeeper, Health, SensorBoard, watches
 from device.observation import CameraObservation, Observation, SensorProblem
-from device.passages import PassageLog
-from device.road_events import RoadEventKeeper
 from device.tracking import RadarTracker
 from device.tracks import Track
 from device.voice import VoiceKeeper
@@ -35,7 +35,7 @@ LATE_NS = 500_000_000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Output:
-    """What one step gives. ``says`` is face -> clip id."""
+    """What one step gives. ``says`` is face -> clip id; ``events`` are changes of level and health."""
 
     tracks: tuple[Track, ...]
     decisions: Mapping[str, FaceDecision]
@@ -99,8 +99,6 @@ class Pipeline:
         }
         self._deciders = {face: FaceDecider(face, config) for face in config.approaches}
         self._voice = VoiceKeeper()
-        self._passages = PassageLog(config)
-        self._road_events = RoadEventKeeper(config)
         self._newest: dict[str, Observation] = {}
         self._before: dict[str, FaceDecision] = {}
 
@@ -114,8 +112,6 @@ class Pipeline:
         self._config = config
         for decider in self._deciders.values():
             decider.configure(config)
-        self._passages.configure(config)
-        self._road_events.configure(config)
         for camera in self._cameras.values():
             camera.set_parked_after_s(config.policy.parked_after_s)
 
@@ -128,7 +124,7 @@ class Pipeline:
         by_approach = usable(tracks)
         decisions = {face: self._decide(face, now_ns, by_approach, healthy, day) for face in self._deciders}
         says = self._voice.step(now_ns, self._config, day, decisions, self.board.trusted(healthy))
-        events = (*self._events(now_ns, decisions), *self._measure(now_ns, tracks, decisions))
+        events = tuple(self._events(now_ns, decisions))
         self._before = decisions
         return Output(tuple(tracks), decisions, says, events)
 
@@ -136,14 +132,13 @@ class Pipeline:
         """Steps without observations before this time would say and change nothing, so that a replay may leave them
         out; None where any step may. ``last`` is what the last step gave.
 
-        Idle is an empty road: no track of any kind, every face dark and no count, hold or measurement going on.
+        Idle is an empty road: no track of any kind, every face dark and no count or hold going on.
         """
         if last.tracks or self.board.suspects or any(decision.level != "clear" for decision in last.decisions.values()):
             return None
         if not all(keeper.settled for keeper in self._health.values()):
             return None
-        stale_ns, measured_ns = self.board.stale_from_ns(), self._passages.idle_until_ns()
-        return None if stale_ns is None or measured_ns is None else min(stale_ns, measured_ns)
+        return self.board.stale_from_ns()
 
     def _tracks(self, now_ns: int, healthy: frozenset[str]) -> list[Track]:
         """All tracks of the sensors that can be believed; what radar and camera both see is one track."""
@@ -211,14 +206,6 @@ class Pipeline:
             log.exception("event=face_failed face=%s", face)
             reason = f"internal error: {type(error).__name__}"
             return FaceDecision(face, "clear", Health.FAULT, Shows.FAULT, None, None, (reason,), None)
-
-    def _measure(self, now_ns: int, tracks: Sequence[Track], decisions: Mapping[str, FaceDecision]) -> list[Event]:
-        try:
-            return [*self._passages.step(now_ns, tracks, decisions), *self._road_events.step(now_ns, tracks)]
-        except Exception:  # what is measured for the report must not cost what is decided
-            self.counters.faulty += 1
-            log.exception("event=passages_failed")
-            return []
 
     def _events(self, now_ns: int, decisions: Mapping[str, FaceDecision]) -> Iterable[Event]:
         for face, decision in decisions.items():

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from configs.schema import SiteConfig
+from device.chronicle import Chronicle
 from device.day import DAYLIGHT
 from device.decision import FaceDecision
+from device.events import Event
 from device.health import Health
 from device.observation import CameraObservation, Observation, camera_observation
 from device.pipeline import Output, Pipeline, cause_body
@@ -69,6 +71,7 @@ class Replay:
             not_fitted=frozenset() if strict else frozenset(known) - frozenset(sources),
             stale_after_s=_stale_after_s(config),
         )
+        self._chronicle = Chronicle(config)
         self._shown: dict[str, tuple[str, Health, int | None]] = {}
         self._leave_out_idle = leave_out_idle
         self._idle_until_ns = 0
@@ -116,6 +119,7 @@ class Replay:
 
     def _step(self, now_ns: int, observations: Sequence[Observation]) -> list[str]:
         output = self._pipeline.step(now_ns, DAYLIGHT, observations)
+        told = self._chronicle.step(now_ns, output)
         lines: list[str] = []
         for face, decision in output.decisions.items():
             cause = decision.cause
@@ -123,19 +127,22 @@ class Replay:
             if self._shown.get(face) != shown:
                 self._shown[face] = shown
                 lines.append(_json(face_line(self._t_s(now_ns), decision)))
-        if output.events or output.says or self._with_tracks:
-            lines.extend(self._other_lines(self._t_s(now_ns), output))
-        if self._leave_out_idle and not output.tracks:
-            self._idle_until_ns = self._pipeline.idle_until_ns(output) or 0
-        else:
-            self._idle_until_ns = 0
+        if output.events or told or output.says or self._with_tracks:
+            lines.extend(self._other_lines(self._t_s(now_ns), output, told))
+        self._idle_until_ns = self._idle_from(output) if self._leave_out_idle and not output.tracks else 0
         return lines
+
+    def _idle_from(self, output: Output) -> int:
+        """Until when steps without observations would give no line; 0 where any may."""
+        decided_ns = self._pipeline.idle_until_ns(output)
+        told_ns = None if decided_ns is None else self._chronicle.idle_until_ns()
+        return 0 if decided_ns is None or told_ns is None else min(decided_ns, told_ns)
 
     def _t_s(self, now_ns: int) -> float:
         return round((now_ns - self._start_ns) / NS_PER_S, 3) + 0.0
 
-    def _other_lines(self, t_s: float, output: Output) -> Iterator[str]:
-        for event in output.events:
+    def _other_lines(self, t_s: float, output: Output, told: Sequence[Event]) -> Iterator[str]:
+        for event in (*output.events, *told):
             yield _json({"t_s": t_s, "kind": "event", "event": event.kind.value, "face": event.face, **event.body})
         for face, clip in output.says.items():
             yield _json({"t_s": t_s, "kind": "event", "event": "voice", "face": face, "clip": clip})

@@ -78,6 +78,8 @@ def part_states(core: "Core", now_ns: int) -> dict[str, dict[str, Any]]:
         parts[name] = _part("ERROR" if problem else "OK", problem)
     problem = core.journal.problem()
     parts["journal"] = _part("ERROR" if problem else "OK", problem)
+    problem = core.chronicle.problem(now_ns)
+    parts["chronicle"] = _part("ERROR" if problem else "OK", problem)
     problem = core.incident_files.problem()
     parts["incidents"] = _part("ERROR" if problem else "OK", problem)
     for approach in unwatched(core.config):

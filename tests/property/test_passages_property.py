@@ -21,7 +21,7 @@ vehicles = st.builds(
 def test_passages_of_any_road(road: list[Vehicle], lost_s: float | None) -> None:
     silent = {} if lost_s is None else {"r_east": lost_s}
     moments = Drive(*road, silent_from=silent).run(36, steps_a_frame=1)
-    passages = [event for moment in moments for event in moment.output.events if event.kind is EventKind.PASSAGE]
+    passages = [event for moment in moments for event in moment.told if event.kind is EventKind.PASSAGE]
     for face, radar in (("main_east", "r_east"), ("main_west", "r_west")):
         mine = [event for event in passages if event.face == face]
         drove = [vehicle for vehicle in road if vehicle.radar == radar]

@@ -7,8 +7,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from configs.schema import RoadUser, SiteConfig
+from device.chronicle import Chronicle
 from device.day import DAYLIGHT, DayState
 from device.decision import FaceDecision
+from device.events import Event
 from device.observation import CameraObservation, Observation, Zone, ZoneCount
 from device.pipeline import Output, Pipeline
 from hal.clock import NS_PER_MS, NS_PER_S
@@ -113,6 +115,8 @@ class Moment:
 
     t_s: float
     output: Output
+    told: tuple[Event, ...] = ()
+    """Passages, near misses, duty and road events."""
 
     def __getitem__(self, face: str) -> FaceDecision:
         return self.output.decisions[face]
@@ -136,6 +140,7 @@ class Drive:
         self.config = config or site()
         self.vehicles = vehicles
         self.pipeline = Pipeline(self.config, start_ns=START_NS, booted=booted)
+        self.chronicle = Chronicle(self.config)
         self._branch = branch
         self._zone = zone
         self._silent_from = silent_from or {}
@@ -157,7 +162,8 @@ class Drive:
             now_ns = START_NS + tick * 100 * NS_PER_MS // steps_a_frame
             observations = self._sensors(now_ns, t_s) if tick % steps_a_frame == 0 else []
             observations += self._extra(now_ns, t_s)
-            moments.append(Moment(t_s, self.pipeline.step(now_ns, self._day, shuffle(observations))))
+            output = self.pipeline.step(now_ns, self._day, shuffle(observations))
+            moments.append(Moment(t_s, output, self.chronicle.step(now_ns, output)))
         return moments
 
     def _heard(self, sensor: str, t_s: float) -> bool:

@@ -55,7 +55,7 @@ class Planned(Vehicle):
 
 
 def events(moments: Sequence[Moment], kind: EventKind) -> list[Event]:
-    return [event for moment in moments for event in moment.output.events if event.kind is kind]
+    return [event for moment in moments for event in moment.told if event.kind is kind]
 
 
 def passages(moments: Sequence[Moment]) -> list[Event]:

@@ -217,7 +217,7 @@ def test_an_approach_that_declares_no_lane_has_no_such_event() -> None:
 
 def test_through_the_pipeline_a_fast_car_is_an_event_of_its_own_and_one_that_leaves_is_none() -> None:
     moments = Drive(Vehicle(80, 15.0), Leaving(90, 2.0, radar="r_west")).run(20)
-    events = [event for moment in moments for event in moment.output.events if event.kind is EventKind.SPEEDING]
+    events = [event for moment in moments for event in moment.told if event.kind is EventKind.SPEEDING]
     assert [(event.body["approach"], event.body["class"]) for event in events] == [(EAST, None)]
     assert events[0].body["speed_mps"] == pytest.approx(80 / 3.6, abs=0.2)
 
