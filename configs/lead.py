@@ -8,6 +8,7 @@ the one that sees farthest counts; a sensor whose reach the site file does not k
 import dataclasses
 import math
 
+from configs.bend import way_of
 from configs.errors import Problem, both
 from configs.schema import Policy, Road, SiteConfig
 
@@ -96,7 +97,7 @@ def _main(config: SiteConfig, face: str) -> list[Lead]:
 
 def _farthest(config: SiteConfig, approach: str) -> tuple[str, float] | None:
     radars = [
-        (radar.reach_m + radar.to_conflict_m, name)
+        (round(way_of(radar).along(radar.reach_m)[0], 1) + radar.to_conflict_m, name)
         for name, radar in config.radars.items()
         if radar.approach == approach
     ]

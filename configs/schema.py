@@ -152,6 +152,19 @@ class Approach(Strict):
     )
 
 
+BEND_SLOPE_MOST = 3.0
+"""Where the line of sight crosses the road this steeply (70°) the radial speed says nothing about arrival."""
+
+
+class BendPoint(Strict):
+    """One pair that a technician measures on a bend: a car stops, the radar says one, a tape or the car the other."""
+
+    range_m: float = setting("雷达测得的直线距离(米)", "straight line as the radar measures it, metres", gt=0, le=400)
+    along_m: float = setting(
+        "同一点沿路到雷达脚下的距离(米)", "the same along the road, from the radar's foot", gt=0, le=600
+    )
+
+
 class Radar(Device):
     approach: Id = setting("照看的来向", "approach it watches")
     to_conflict_m: float = setting(
@@ -169,7 +182,35 @@ class Radar(Device):
         ge=0,
         le=15,
     )
+    bend: list[BendPoint] | None = setting(
+        "弯道:由近及远的距离对照,至少两对;填了就不用 beside_m",
+        "on a bend: pairs of distances from near to far, two or more; they take the place of beside_m",
+        default=None,
+        min_length=2,
+        max_length=16,
+    )
     reach_m: float = setting("有效作用距离(米)", "how far it sees a car, in metres", default=100.0, ge=5, le=400)
+
+    @model_validator(mode="after")
+    def _bend_rises(self) -> Self:
+        for index in range(1, len(self.bend or ())):
+            before, after = (self.bend or [])[index - 1 : index + 1]
+            range_m, along_m = after.range_m - before.range_m, after.along_m - before.along_m
+            # A road cannot be shorter than the chord; the radar's own metre of rounding may make it look so.
+            if range_m <= 0 or along_m <= 0 or along_m < range_m - 2.0 or along_m > BEND_SLOPE_MOST * range_m:
+                raise RuleError(
+                    [
+                        _rule(
+                            f"bend.{index}",
+                            "range_m 和 along_m 都要比前一点大;沿路增加的不能比直线少 2 米以上,"
+                            f"也不能超过它的 {BEND_SLOPE_MOST:g} 倍",
+                            "range_m and along_m both above those of the point before; along the road no more than "
+                            f"2 m less than along the line, and no more than {BEND_SLOPE_MOST:g} times as much",
+                            f"{after.range_m:g}, {after.along_m:g}",
+                        )
+                    ]
+                )
+        return self
 
 
 class Zones(Strict):
@@ -308,6 +349,15 @@ class Policy(Strict):
         default=1.5,
         ge=0.2,
         le=10,
+    )
+    car_proven_kmh: float = setting(
+        "被认作小汽车的,快过这个速度(公里/小时)才按小汽车取间隙,之前按设计车型;拖拉机、农用三轮常被认成小汽车,"
+        "这类车多的路口设 40;0 表示直接相信",
+        "who is called a car counts as the design user until it has been faster than this, km/h: detectors call tractors "
+        "and farm tricycles cars; 40 where there are many; 0 believes the word",
+        default=0.0,
+        ge=0,
+        le=60,
     )
     widen: Widening = setting("夜间、湿路、低能见度的放宽", "widening by night, wet road and fog", default=Widening())
     hold_s: float = setting("原因消失后保持(秒)", "hold after the cause has gone", default=3.0, ge=1, le=30)

@@ -14,6 +14,7 @@ import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
+from configs.bend import way_of
 from configs.schema import SiteConfig
 from device.camera_tracks import CameraTracker
 from device.day import DayState
@@ -72,7 +73,7 @@ class Pipeline:
         self._config = config
         ids = itertools.count(1)
         self._radars = {
-            name: RadarTracker(name, radar.approach, radar.to_conflict_m, ids, beside_m=radar.beside_m)
+            name: RadarTracker(name, radar.approach, radar.to_conflict_m, ids, way_of(radar))
             for name, radar in config.radars.items()
             if name not in not_fitted
         }

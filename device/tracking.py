@@ -9,11 +9,11 @@ never acted on.
 
 import dataclasses
 import itertools
-import math
 import operator
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from configs.bend import Bend, Straight
 from device.clutter import Clutter
 from device.evidence import RECENT, TrackLife
 from device.kinematics import RangeFilter
@@ -62,11 +62,6 @@ STIR_MPS = 3.0
 ARRIVED_M = 2.0
 """Prediction may run this far past the conflict point while the radar still sees the road user: it is there now."""
 
-BEAM_EDGE = 2.5
-BEAM_EDGE_ALONG = math.sqrt(BEAM_EDGE * BEAM_EDGE - 1)
-"""Range, and distance along the road, in units of how far the radar hangs beside it, where a road user leaves the beam:
-24 degrees off the road, 20 of half beam and 4 of aim."""
-
 _NEVER_S = float("inf")
 _LAST_M = float("inf")
 
@@ -109,14 +104,14 @@ _NEAREST = operator.attrgetter("order_m")
 class RadarTracker:
     """The tracks of one radar.
 
-    ``to_conflict_m`` is added to distances; ``ids`` yields track numbers, unique in a pipeline; ``beside_m`` is how far
-    the radar hangs beside the lane it looks along.
+    ``to_conflict_m`` is added to distances; ``ids`` yields track numbers, unique in a pipeline; ``way`` is the road
+    before it.
     """
 
     def __init__(
-        self, radar: str, approach: str, to_conflict_m: float, ids: Iterator[int], *, beside_m: float = 0.0
+        self, radar: str, approach: str, to_conflict_m: float, ids: Iterator[int], way: Straight | Bend
     ) -> None:
-        self._beside_m = beside_m
+        self._way = way
         self._radar = radar
         self._approach = approach
         self._to_conflict_m = to_conflict_m
@@ -311,20 +306,10 @@ class RadarTracker:
     def _place(self, live: _Live, range_m: float | None) -> None:
         """Distance and speed along the road from those along the line of sight: a radar beside the road measures the
         long side of a triangle, and a walker 13 m away would be warned of 0.4 s late."""
-        live.slant = 1.0
         if range_m is None:
-            live.ahead_m, live.order_m = None, _LAST_M
+            live.ahead_m, live.order_m, live.slant = None, _LAST_M, 1.0
             return
-        along_m, beside_m = range_m, self._beside_m
-        if beside_m > 0:
-            edge_m = BEAM_EDGE * beside_m
-            if range_m > edge_m:
-                along_m = math.sqrt(range_m * range_m - beside_m * beside_m)
-                live.slant = range_m / along_m
-            else:
-                # Outside the beam, predicted: as far off as at its edge.
-                along_m = range_m - edge_m + BEAM_EDGE_ALONG * beside_m
-                live.slant = BEAM_EDGE / BEAM_EDGE_ALONG
+        along_m, live.slant = self._way.along(range_m)
         live.ahead_m = live.order_m = along_m + self._to_conflict_m
 
     def _waits(self, live: _Live) -> bool:

@@ -52,7 +52,14 @@ class Ld2451Options:
 
     url: str = option("串口地址", "port: /dev/ttyAMA0, /dev/serial/by-id/…, or socket://host:port")
     baud: int = option("波特率", "baud rate of the port", default=115200, ge=9600, le=460800)
-    reach_m: float = option("雷达有效距离(米)", "how far the radar is to see, metres", default=100.0, ge=10, le=255)
+    reach_m: float = option("雷达有效距离(米)", "how far it surely sees a car, metres", default=100.0, ge=10, le=255)
+    sees_m: float | None = option(
+        "雷达本身能看到的最远距离(米),不填同 reach_m;比 reach_m 远 10 %,来车进入有效距离时就已确认",
+        "how far the radar itself looks, reach_m if empty; with a tenth more who comes in reach is known already",
+        default=None,
+        ge=10,
+        le=255,
+    )
     direction_flag: DirectionFlag = option(  # noqa: RUF009 (declares a field, shares nothing)
         "方向位的含义(与距离变化核对)",
         "what direction bit 1 means; checked against the trend of distance",
@@ -89,10 +96,15 @@ class Ld2451Options:
         "idle 为 polled 时的询问间隔(秒)", "seconds between questions when idle is polled", default=1.5, ge=0.5, le=2
     )
 
+    @property
+    def limit_m(self) -> float:
+        """How far it looks, never less than its reach."""
+        return max(self.reach_m, self.sees_m or 0.0)
+
 
 def wanted_detection(options: Ld2451Options) -> Detection:
     """The detection parameters of these options; always both directions."""
-    return Detection(round(options.reach_m), Detect.ALL, options.min_speed_kmh, options.hold_s)
+    return Detection(round(options.limit_m), Detect.ALL, options.min_speed_kmh, options.hold_s)
 
 
 def wanted_sensitivity(options: Ld2451Options) -> Sensitivity:
@@ -103,7 +115,7 @@ def wanted_sensitivity(options: Ld2451Options) -> Sensitivity:
 def decoder(radar: str, options: Ld2451Options) -> Ld2451Decoder:
     """The bytes-to-frames half, for the driver and for replay."""
     approach = 1 if options.direction_flag is DirectionFlag.APPROACH_IS_1 else 0
-    return Ld2451Decoder(radar, reach_m=options.reach_m, approach_flag=approach)
+    return Ld2451Decoder(radar, reach_m=options.limit_m, approach_flag=approach)
 
 
 class Ld2451(SerialRadar):

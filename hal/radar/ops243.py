@@ -68,7 +68,14 @@ class Ops243Options:
 
     url: str = option("串口地址", "port: /dev/ttyAMA0, /dev/serial/by-id/…, or socket://host:port")
     baud: int = option("波特率", "baud rate of the port", default=19200, ge=9600, le=115200)
-    reach_m: float = option("雷达有效距离(米)", "how far the radar is to see, metres", default=100.0, ge=10, le=255)
+    reach_m: float = option("雷达有效距离(米)", "how far it surely sees a car, metres", default=100.0, ge=10, le=255)
+    sees_m: float | None = option(
+        "雷达本身能看到的最远距离(米),不填同 reach_m;比 reach_m 远 10 %,来车进入有效距离时就已确认",
+        "how far the radar itself looks, reach_m if empty; with a tenth more who comes in reach is known already",
+        default=None,
+        ge=10,
+        le=255,
+    )
     units: SpeedUnit = option(  # noqa: RUF009 (declares a field, shares nothing)
         "行内不带单位时的速度单位", "unit of a speed that comes without one", default=SpeedUnit.MPS
     )
@@ -77,6 +84,11 @@ class Ops243Options:
         "send the output settings at open (JSON, m/s, zeros on an empty road)",
         default=True,
     )
+
+    @property
+    def limit_m(self) -> float:
+        """How far it looks, never less than its reach."""
+        return max(self.reach_m, self.sees_m or 0.0)
 
 
 class Ops243Decoder:
@@ -188,7 +200,7 @@ def _numbers(value: Any) -> list[float] | None:
 
 def decoder(radar: str, options: Ops243Options) -> Ops243Decoder:
     """The bytes-to-frames half, for the driver and for replay."""
-    return Ops243Decoder(radar, reach_m=options.reach_m, units=options.units)
+    return Ops243Decoder(radar, reach_m=options.limit_m, units=options.units)
 
 
 class Ops243(SerialRadar):

@@ -76,7 +76,7 @@ def _scatter(found: list[list[Target]], counts: Ints, mount: Mount, rng: np.rand
     for frame in np.flatnonzero(counts):
         for _ in range(int(counts[frame])):
             speed_mps = rng.uniform(*GHOST_MPS) * rng.choice((-1.0, 1.0))
-            range_m = rng.uniform(NEAREST_M, mount.reach_m)
+            range_m = rng.uniform(NEAREST_M, mount.sees_m)
             found[frame].append(_target(range_m, speed_mps, rng.uniform(*GHOST_DB), mount, rng))
 
 

@@ -8,7 +8,7 @@ nor on which of the lanes traffic happened to use.
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -52,7 +52,7 @@ KEEPS_LANE = frozenset({Kind.CAR, Kind.TRUCK, Kind.BUS, Kind.TRACTOR})
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mount:
     """A sensor's place: east and north of the junction's centre, the unit vector it looks along, half its field of
-    view, and how far it sees a car."""
+    view, how far it surely sees a car (what the site file promises) and how far at most."""
 
     x_m: float
     y_m: float
@@ -61,6 +61,7 @@ class Mount:
     look_y: float
     half_angle_deg: float
     reach_m: float
+    sees_m: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,10 +140,23 @@ def radar_mounts(site: SiteConfig, lines_of: dict[str, Line]) -> dict[str, Mount
     found = {}
     for name, radar in site.radars.items():
         line = lines_of[radar.approach]
-        x_m, y_m = line.at(radar.to_conflict_m, line.right_edge_m - VERGE_M)
+        x_m, y_m = radar_place(line, radar.to_conflict_m)
         half_deg = OPS243_HALF_ANGLE_DEG if radar.driver == "ops243" else RADAR_HALF_ANGLE_DEG
-        found[name] = _looking(x_m, y_m, RADAR_HEIGHT_M, line, half_deg, radar.reach_m)
+        sees_m = max(radar.reach_m, float(radar.options().get("sees_m") or 0.0))
+        found[name] = _looking(x_m, y_m, RADAR_HEIGHT_M, line, half_deg, radar.reach_m, sees_m)
     return found
+
+
+def radar_place(line: Line, to_conflict_m: float) -> tuple[float, float]:
+    """Where the radar of an approach hangs, east and north of the junction's centre."""
+    return line.at(to_conflict_m, line.right_edge_m - VERGE_M)
+
+
+def lane_keepers(scene: Scene, approach: str) -> Iterator[list[Sample]]:
+    """The way in on an approach of each of those who drive in the middle of a lane."""
+    for user in scene.users:
+        if user.kind in KEEPS_LANE and (samples := _inbound(user).get(approach)):
+            yield samples
 
 
 def camera_mounts(site: SiteConfig, lines_of: dict[str, Line]) -> dict[tuple[str, str], Mount]:
@@ -157,10 +171,12 @@ def camera_mounts(site: SiteConfig, lines_of: dict[str, Line]) -> dict[tuple[str
 def camera_mount(line: Line) -> Mount:
     """The place of the camera that looks up this approach."""
     x_m, y_m = line.at(-CAMERA_BACK_M, line.right_edge_m - VERGE_M)
-    return _looking(x_m, y_m, CAMERA_HEIGHT_M, line, CAMERA_HALF_ANGLE_DEG, CAMERA_REACH_M)
+    return _looking(x_m, y_m, CAMERA_HEIGHT_M, line, CAMERA_HALF_ANGLE_DEG, CAMERA_REACH_M, CAMERA_REACH_M)
 
 
-def _looking(x_m: float, y_m: float, height_m: float, line: Line, half_angle_deg: float, reach_m: float) -> Mount:
+def _looking(
+    x_m: float, y_m: float, height_m: float, line: Line, half_angle_deg: float, reach_m: float, sees_m: float
+) -> Mount:
     dx, dy = line.aim_x_m - x_m, line.aim_y_m - y_m
     length_m = math.hypot(dx, dy)
-    return Mount(x_m, y_m, height_m, dx / length_m, dy / length_m, half_angle_deg, reach_m)
+    return Mount(x_m, y_m, height_m, dx / length_m, dy / length_m, half_angle_deg, reach_m, sees_m)

@@ -70,6 +70,7 @@ def echoes(
 ) -> list[list[Target]]:
     """For each frame what real road users send back, dropouts, occlusion and jitter applied. ``jammed``: frames in
     which a foreign radar hides what is far."""
+    mount = dataclasses.replace(mount, reach_m=mount.sees_m)
     rows = view(scene, legs, mount, times_s - weather.latency_s, by_class=True)
     seen = rows.in_view & (rows.range_m >= NEAREST_M)
     if weather.occlusion:

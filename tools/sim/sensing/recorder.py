@@ -95,7 +95,7 @@ def heard(scene: Scene, site: SiteConfig, weather: Weather, seed: int) -> Iterat
         again = multipath(real, weather, rng)
         encode = ops243_bytes if site.radars[name].driver == "ops243" else ld2451_bytes
         messages.extend(
-            Heard(t_s, name, radar=encode(itertools.chain(*targets), mount.reach_m))
+            Heard(t_s, name, radar=encode(itertools.chain(*targets), mount.sees_m))
             for t_s, *targets in zip(times_s.tolist(), real, again, nobody.targets, strict=True)
         )
     for (name, approach), mount in camera_mounts(site, places).items():
