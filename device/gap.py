@@ -2,7 +2,7 @@
 
 Invariants: nobody seen, or somebody without a class, counts as the site's design user, so a sensor that cannot name
 who is there never shortens the gap; a longer gap is believed at once, a shorter one must be earned by
-``policy.class_agreed_s`` in which every picture agreed; conditions that are not known widen, they never narrow.
+``policy.class_agreed_s`` in which every picture agreed, and a car's by a speed that no tractor has; conditions that are not known widen, they never narrow.
 """
 
 import dataclasses
@@ -12,6 +12,8 @@ from configs.schema import Policy, RoadUser, SiteConfig
 from device.day import DayState
 from device.tracks import Track
 from hal.clock import NS_PER_S
+
+KMH = 3.6
 
 TAKEN_FOR: Mapping[RoadUser, tuple[RoadUser, ...]] = {
     RoadUser.TWO_WHEELER: (RoadUser.TRICYCLE,),
@@ -68,10 +70,11 @@ def gap_table(config: SiteConfig) -> dict[RoadUser, float]:
 
 @dataclasses.dataclass(slots=True)
 class _Named:
-    """What one track has been called: since when without a break, and each class's last time."""
+    """What one track has been called: since when without a break, and each class's last time; and how fast it was."""
 
     since_ns: int
     last_ns: dict[RoadUser, int]
+    fastest_mps: float = 0.0
 
 
 class GapKeeper:
@@ -85,6 +88,7 @@ class GapKeeper:
         """Takes new policy values between two steps; what was earned stays earned."""
         self._table_s = gap_table(config)
         self._design_s = config.policy.gap_s.of(config.site.design_user)
+        self._car_proven_mps = config.policy.car_proven_kmh / KMH
         self._agreed_ns = round(config.policy.class_agreed_s * NS_PER_S)
 
     def needed_s(self, now_ns: int, own: Sequence[Track]) -> float:
@@ -106,6 +110,11 @@ class GapKeeper:
         if named is None:
             named = self._named[track.id] = _Named(now_ns, {})
         named.last_ns[user] = now_ns
+        named.fastest_mps = max(named.fastest_mps, track.speed_mps or 0.0)
         since_ns = now_ns - self._agreed_ns
-        needed_s = max([self._table_s[word] for word, last_ns in named.last_ns.items() if last_ns >= since_ns])
-        return needed_s if named.since_ns <= since_ns else max(needed_s, self._design_s)
+        words = [word for word, last_ns in named.last_ns.items() if last_ns >= since_ns]
+        needed_s = max([self._table_s[word] for word in words])
+        believed = named.since_ns <= since_ns
+        if RoadUser.CAR in words and named.fastest_mps < self._car_proven_mps:
+            believed = False
+        return needed_s if believed else max(needed_s, self._design_s)

@@ -7,6 +7,7 @@ import pytest
 from configs.schema import RoadUser, SiteConfig
 from device.day import DAYLIGHT
 from device.gap import GapKeeper, Widening, gap_table, widening
+from device.tracks import TrackState
 from tests.support.road import site
 from tests.support.tracks import BRANCH, ns, seen, waits
 
@@ -145,3 +146,19 @@ def test_a_county_sets_its_own_widening() -> None:
     own = site(widen={"night_s": 1.0, "wet_s": 0.25, "wet_deceleration_factor": 0.5, "low_visibility_s": 2.0})
     dark = replace(DAYLIGHT, night=True, wet=True, visibility_m=150.0)
     assert widening(own.policy, dark) == Widening(3.25, 0.5)
+
+
+@pytest.mark.parametrize(("fastest_kmh", "needed_s"), [(39, 9.5), (40, 7.5), (50, 7.5)])
+def test_where_there_are_tractors_a_car_is_one_that_drove_faster_than_they_can(
+    fastest_kmh: float, needed_s: float
+) -> None:
+    keeper = GapKeeper(site(car_proven_kmh=40))
+    comes = seen(BRANCH, 4.0, speed_mps=fastest_kmh / 3.6, user=RoadUser.CAR)
+    for n in range(20):
+        keeper.needed_s(ns(n / 10), [comes])
+    # It is judged by the fastest it was, also when it waits; believed or not it is a car for whoever is slower.
+    assert keeper.needed_s(ns(2.0), [comes._replace(speed_mps=0.0, state=TrackState.WAITING)]) == needed_s
+
+
+def test_a_two_wheeler_needs_no_proof_of_speed() -> None:
+    assert after(2, RoadUser.TWO_WHEELER, config=site(car_proven_kmh=40)) == 8.5
