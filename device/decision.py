@@ -166,9 +166,7 @@ class FaceDecider:
         if self._own_present and presence_known and not own:
             return _NOBODY
         lit_by = self._lit_by
-        causes = [
-            track for track in others if _arrives_within(track, needed_s + STAYS_S if track.id in lit_by else needed_s)
-        ]
+        causes = _arriving_within(others, needed_s, lit_by)
         if not causes:
             return _NOBODY
         meeting = [
@@ -176,7 +174,7 @@ class FaceDecider:
             for user in own
             if user.state is not TrackState.PARKED and any(_overlap(user, cause) for cause in causes)
         ]
-        return _Raw(causes, min(meeting, key=_arrival_order, default=None))
+        return _Raw(causes, _soonest(meeting))
 
     def _main(self, own: Sequence[Track], others: Sequence[Track], presence_known: bool) -> _Raw:
         """Lit when the branch is occupied and a main-road user is inside the stopping time before this lamp."""
@@ -186,33 +184,40 @@ class FaceDecider:
         branch = [track for track in others if _occupies(track, arrival_s)]
         if presence_known and not branch:
             return _NOBODY
-        causes = [track for track in own if self._inside_stopping(track)]
+        causes = self._inside_stopping(own)
         if not causes:
             return _NOBODY
-        moving = [track for track in branch if track.state is not TrackState.PARKED]
-        return _Raw(causes, min(moving, key=_arrival_order, default=None))
+        return _Raw(causes, _soonest([track for track in branch if track.state is not TrackState.PARKED]))
 
-    def _inside_stopping(self, track: Track) -> bool:
-        if track.distance_m is None:
-            return track.state is not TrackState.PARKED
-        needed_s = stopping_s(self._policy, track.speed_mps or 0.0, self._wide)
-        if track.id in self._lit_by:
-            needed_s += STAYS_S
-        for lamp_m in self._lamp_m:
-            arrival_s = track.time_to_point_s(lamp_m)
-            if arrival_s is not None and arrival_s <= needed_s:
-                return True
-        return False
+    def _inside_stopping(self, own: Sequence[Track]) -> list[Track]:
+        """Those of ``own`` that reach one of the face's lamps within their stopping time."""
+        policy, wide, lit_by, lamp_m = self._policy, self._wide, self._lit_by, self._lamp_m
+        found = []
+        for track in own:
+            if track.distance_m is None:
+                if track.state is not TrackState.PARKED:
+                    found.append(track)
+                continue
+            needed_s = stopping_s(policy, track.speed_mps or 0.0, wide)
+            if track.id in lit_by:
+                needed_s += STAYS_S
+            for point_m in lamp_m:
+                arrival_s = track.time_to_point_s(point_m)
+                if arrival_s is not None and arrival_s <= needed_s:
+                    found.append(track)
+                    break
+        return found
 
     def _remember(self, now_ns: int, raw: _Raw) -> Track | None:
         """Notes what this step saw; returns the cause that arrives first."""
-        if not raw.causes:
+        soonest = _soonest(raw.causes)
+        if soonest is None:
             self._lit_by = frozenset()
             return None
-        soonest = min(raw.causes, key=_arrival_order)
         # The causing track stays the same while it is a cause, so that a line of the replay is a change of the road.
-        kept_id = self._last_cause.id if self._last_cause is not None and self._last_cause.id in self._lit_by else None
-        cause = next((track for track in raw.causes if track.id == kept_id), soonest)
+        cause, last = soonest, self._last_cause
+        if last is not None and last.id != soonest.id and last.id in self._lit_by:
+            cause = next((track for track in raw.causes if track.id == last.id), soonest)
         self._lit_by = frozenset([track.id for track in raw.causes])
         self._last_cause = cause
         # Real sight of a cause, not its coasting: the coast counts inside the hold, not on top of it.
@@ -252,12 +257,20 @@ def usable(tracks: Iterable[Track]) -> dict[str, list[Track]]:
     return found
 
 
-def _arrives_within(track: Track, seconds: float) -> bool:
-    if track.distance_m is None:
-        # Seen by a camera zone or a speed-only radar: it comes, and nobody knows when, so it comes now.
-        return track.state is not TrackState.PARKED
-    arrival_s = track.time_to_arrival_s
-    return arrival_s is not None and arrival_s <= seconds
+def _arriving_within(tracks: Iterable[Track], seconds: float, lit_by: frozenset[int]) -> list[Track]:
+    """Those that arrive in time; one of ``lit_by`` until it is ``STAYS_S`` outside of it."""
+    stays_s = seconds + STAYS_S
+    found = []
+    for track in tracks:
+        if track.distance_m is None:
+            # Seen by a camera zone or a speed-only radar: it comes, and nobody knows when, so it comes now.
+            if track.state is not TrackState.PARKED:
+                found.append(track)
+            continue
+        arrival_s = track.time_to_arrival_s
+        if arrival_s is not None and (arrival_s <= seconds or (arrival_s <= stays_s and track.id in lit_by)):
+            found.append(track)
+    return found
 
 
 def _occupies(track: Track, seconds: float) -> bool:
@@ -280,6 +293,13 @@ def _overlap(own: Track, cause: Track) -> bool:
     return own_s - cause_s <= ARRIVAL_SPREAD_S + ENCROACHMENT_S
 
 
-def _arrival_order(track: Track) -> tuple[float, int]:
-    arrival_s = track.time_to_arrival_s
-    return (-1.0 if arrival_s is None else arrival_s, track.id)
+def _soonest(tracks: Iterable[Track]) -> Track | None:
+    """Who arrives first, those first of whom nobody knows when; of two at once the older number."""
+    first, first_s = None, 0.0
+    for track in tracks:
+        arrival_s = track.time_to_arrival_s
+        if arrival_s is None:
+            arrival_s = -1.0
+        if first is None or arrival_s < first_s or (arrival_s == first_s and track.id < first.id):
+            first, first_s = track, arrival_s
+    return first

@@ -62,6 +62,7 @@ STIR_MPS = 3.0
 ARRIVED_M = 2.0
 """Prediction may run this far past the conflict point while the radar still sees the road user: it is there now."""
 
+_COAST_NS = round(COAST_S * NS_PER_S)
 _NEVER_S = float("inf")
 _LAST_M = float("inf")
 
@@ -80,15 +81,6 @@ class _Live:
     order_m: float = 0.0  # the same to sort by, those without a range last
     slant: float = 1.0  # metres along the road for one along the line of sight, then
 
-    def range_at(self, now_ns: int) -> float | None:
-        """Where it should be by the radar's measure."""
-        motion = self.motion
-        if motion is None:
-            return None
-        if self.waiting_since_ns is not None:
-            return motion.range_m
-        return motion.range_m - motion.closing_mps * ((now_ns - self.updated_ns) / NS_PER_S)
-
     def arrives_s(self) -> float:
         """Roughly when, to know whom to keep; a track without a distance comes at once."""
         if self.life.receding:
@@ -97,6 +89,14 @@ class _Live:
             return 0.0
         return self.motion.range_m / max(self.pace_mps, SLOWEST_CLOSING_MPS)
 
+
+# A name costs a tenth of what looking up a member of an enumeration costs, twenty times a step.
+_TENTATIVE, _CONFIRMED, _COASTING, _WAITING = (
+    TrackState.TENTATIVE,
+    TrackState.CONFIRMED,
+    TrackState.COASTING,
+    TrackState.WAITING,
+)
 
 _NEAREST = operator.attrgetter("order_m")
 
@@ -154,8 +154,11 @@ class RadarTracker:
         if not self._live:
             return
         ended = False
+        coasting_since_ns = now_ns - _COAST_NS
         for live in self._live:
-            self._place(live, live.range_at(now_ns))
+            self._place(live, now_ns)
+            if live.order_m > 0 and live.updated_ns >= coasting_since_ns and live.waiting_since_ns is None:
+                continue  # on its way and seen lately, as nearly all are: nothing to judge
             if not self._stays(live, now_ns):
                 live.ahead_m = None
                 live.updated_ns = -1
@@ -180,7 +183,23 @@ class RadarTracker:
 
     def tracks(self, now_ns: int) -> list[Track]:
         """All tracks as they stood at the last ``advance``, which was at ``now_ns``; nearest first."""
-        return [self._track(live) for live in self._live]
+        approach, radar = self._approach, self._radar
+        found = []
+        for live in self._live:
+            life, distance_m, speed_mps = live.life, live.ahead_m, live.slant * live.pace_mps
+            if live.waiting_since_ns is not None:
+                state, speed_mps = _WAITING, 0.0
+            elif not life.confirmed:
+                state = _TENTATIVE
+            else:
+                state = _CONFIRMED if life.seen_last else _COASTING
+            if distance_m is not None and -ARRIVED_M < distance_m < 0:
+                distance_m = 0.0
+            receding = life.receding
+            if receding:
+                speed_mps = -speed_mps
+            found.append(Track(live.id, approach, radar, state, None, distance_m, speed_mps, receding, live.updated_ns))
+        return found
 
     def _pairs(self, targets: list[RadarTarget], now_ns: int) -> list[tuple[float, int, int]]:
         """(cost, index of track, index of target) of all that fit. ``targets`` are nearest first, those without a
@@ -294,21 +313,25 @@ class RadarTracker:
     def _stays(self, live: _Live, now_ns: int) -> bool:
         if live.waiting_since_ns is not None:
             return now_ns - live.waiting_since_ns <= WAIT_S * NS_PER_S
-        if now_ns - live.updated_ns <= COAST_S * NS_PER_S:
+        if now_ns - live.updated_ns <= _COAST_NS:
             # Predicted past the conflict point and unseen: it has arrived, and the hold runs from its last frame.
             return live.ahead_m is None or live.ahead_m > 0 or live.life.seen_last or live.life.receding
         if not self._waits(live):
             return False
         live.waiting_since_ns = now_ns
-        self._place(live, live.range_at(now_ns))
+        self._place(live, now_ns)
         return True
 
-    def _place(self, live: _Live, range_m: float | None) -> None:
+    def _place(self, live: _Live, now_ns: int) -> None:
         """Distance and speed along the road from those along the line of sight: a radar beside the road measures the
         long side of a triangle, and a walker 13 m away would be warned of 0.4 s late."""
-        if range_m is None:
+        motion = live.motion
+        if motion is None:
             live.ahead_m, live.order_m, live.slant = None, _LAST_M, 1.0
             return
+        range_m = motion.range_m
+        if live.waiting_since_ns is None:
+            range_m -= motion.closing_mps * ((now_ns - live.updated_ns) / NS_PER_S)
         along_m, live.slant = self._way.along(range_m)
         live.ahead_m = live.order_m = along_m + self._to_conflict_m
 
@@ -317,30 +340,6 @@ class RadarTracker:
             return False
         line_m = live.motion.range_m + self._to_conflict_m
         return line_m <= WAIT_WITHIN_M and live.pace_mps < WAIT_BELOW_MPS and live.life.travelled_m >= WAIT_TRAVELLED_M
-
-    def _track(self, live: _Live) -> Track:
-        life = live.life
-        waits = live.waiting_since_ns is not None
-        if waits:
-            state = TrackState.WAITING
-        elif not life.confirmed:
-            state = TrackState.TENTATIVE
-        else:
-            state = TrackState.CONFIRMED if life.seen_last else TrackState.COASTING
-        distance_m = live.ahead_m
-        if distance_m is not None and -ARRIVED_M < distance_m < 0:
-            distance_m = 0.0
-        return Track(
-            live.id,
-            self._approach,
-            self._radar,
-            state,
-            None,
-            distance_m,
-            0.0 if waits else live.slant * (-live.pace_mps if life.receding else live.pace_mps),
-            life.receding,
-            live.updated_ns,
-        )
 
 
 def _motion(target: RadarTarget) -> RangeFilter:
