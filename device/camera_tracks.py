@@ -7,9 +7,9 @@ found nobody, the patience that its tracks get too.
 from collections.abc import Iterable, Iterator, Mapping
 
 from device.camera_users import SeenUsers
-from device.camera_zones import KEEP_S, ZonePlaces
+from device.camera_zones import ZonePlaces
 from device.observation import CameraObservation, Zone
-from device.tracks import Track
+from device.tracks import COAST_S, Track
 from hal.clock import NS_PER_S
 
 
@@ -72,4 +72,4 @@ class CameraTracker:
         if approach not in self._wait_zones or self._looked_since_ns is None:
             return False
         since_ns = max(self._looked_since_ns, self._waits_ns.get(approach, self._looked_since_ns))
-        return now_ns - since_ns >= KEEP_S * NS_PER_S
+        return now_ns - since_ns >= COAST_S * NS_PER_S

@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from configs.schema import RoadUser
-from device.camera_zones import CONFIRM_HITS, KEEP_S, LAST_THREE, LAST_TWO
+from device.camera_zones import CONFIRM_HITS, LAST_THREE, LAST_TWO
 from device.kinematics import RangeFilter
 from device.observation import SeenUser, Zone
-from device.tracks import Track, TrackState
+from device.tracks import COAST_S, Track, TrackState
 from hal.clock import NS_PER_S
 
 ERROR_AT_LINE_M = 0.3
@@ -136,7 +136,7 @@ class SeenUsers:
             self._seen = [
                 seen
                 for seen in self._seen
-                if now_ns - seen.seen_ns <= KEEP_S * NS_PER_S and not _has_arrived(seen, now_ns)
+                if now_ns - seen.seen_ns <= COAST_S * NS_PER_S and not _has_arrived(seen, now_ns)
             ]
 
     def reset(self) -> None:

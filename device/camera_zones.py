@@ -10,15 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from configs.schema import RoadUser
 from device.observation import Zone, ZoneCount
-from device.tracks import Track, TrackState
+from device.tracks import COAST_S, Track, TrackState
 from hal.clock import NS_PER_S
 
 CONFIRM_HITS = 2
 LAST_THREE = 0b111
 LAST_TWO = 0b11
-
-KEEP_S = 1.5
-"""A detector misses a walker for a few frames; this is the same patience that radar tracks get while coasting."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -61,7 +58,7 @@ class ZonePlaces:
             self._places = {
                 key: place
                 for key, place in self._places.items()
-                if now_ns - place.seen_ns <= KEEP_S * NS_PER_S and (place.confirmed or place.hits)
+                if now_ns - place.seen_ns <= COAST_S * NS_PER_S and (place.confirmed or place.hits)
             }
 
     def reset(self) -> None:

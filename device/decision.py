@@ -14,7 +14,7 @@ from device.day import DAYLIGHT, DayState
 from device.gap import GapKeeper, Widening, widening
 from device.health import FaceHealth, Health
 from device.stuck import StuckWatch
-from device.tracks import ACTED_ON, STANDING, Track, TrackState
+from device.tracks import ACTED_ON, COAST_S, STANDING, Track, TrackState
 from hal.clock import NS_PER_S
 from hal.interfaces import Shows
 
@@ -30,6 +30,9 @@ NEAR_LINE_M = 8.0
 STAYS_S = 0.2
 """A cause stays one until it is this far outside the horizon: 1 km/h of radar noise at 40 km/h moves an arrival 9 s
 away by 0.2 s, and a lamp must not follow that."""
+
+PICTURE_NS = 400_000_000
+"""A camera's newest picture is up to this old when it is acted on: 10 a second, and 0.15 s until core has it."""
 
 SHOW_ORDER = (Shows.ALERT, Shows.FAULT, Shows.CAUTION, Shows.CLEAR)
 
@@ -59,6 +62,8 @@ class _Raw:
 
     causes: Sequence[Track] = ()
     meets: Track | None = None
+    there: Sequence[Track] = ()
+    """On the branch, where a main face is lit only because of them."""
 
 
 _NOBODY = _Raw()
@@ -187,7 +192,8 @@ class FaceDecider:
         causes = self._inside_stopping(own)
         if not causes:
             return _NOBODY
-        return _Raw(causes, _soonest([track for track in branch if track.state is not TrackState.PARKED]))
+        there = branch if presence_known else ()
+        return _Raw(causes, _soonest([track for track in branch if track.state is not TrackState.PARKED]), there)
 
     def _inside_stopping(self, own: Sequence[Track]) -> list[Track]:
         """Those of ``own`` that reach one of the face's lamps within their stopping time."""
@@ -221,7 +227,9 @@ class FaceDecider:
         self._lit_by = frozenset([track.id for track in raw.causes])
         self._last_cause = cause
         # Real sight of a cause, not its coasting: the coast counts inside the hold, not on top of it.
-        seen_ns = max([track.updated_ns if track.state is TrackState.COASTING else now_ns for track in raw.causes])
+        seen_ns = _seen_ns(now_ns, raw.causes)
+        if raw.there:
+            seen_ns = min(seen_ns, _seen_ns(now_ns, raw.there))
         self._caution_seen_ns = max(self._caution_seen_ns or 0, seen_ns)
         if raw.meets is not None:
             self._last_conflict = raw.meets
@@ -271,6 +279,19 @@ def _arriving_within(tracks: Iterable[Track], seconds: float, lit_by: frozenset[
         if arrival_s is not None and (arrival_s <= seconds or (arrival_s <= stays_s and track.id in lit_by)):
             found.append(track)
     return found
+
+
+def _seen_ns(now_ns: int, tracks: Sequence[Track]) -> int:
+    """When one of these was really seen, for the hold. Who is remembered to wait (unseen for longer than a coast) is
+    there now; who has just gone from a camera's wait zone was there when it last saw him."""
+    newest_ns = 0
+    for track in tracks:
+        unseen_ns = now_ns - track.updated_ns
+        coasts = track.state is TrackState.COASTING or (
+            track.state in STANDING and PICTURE_NS < unseen_ns <= COAST_S * NS_PER_S
+        )
+        newest_ns = max(newest_ns, track.updated_ns if coasts else now_ns)
+    return newest_ns
 
 
 def _occupies(track: Track, seconds: float) -> bool:

@@ -2,7 +2,8 @@
 
 Invariants: nobody seen, or somebody without a class, counts as the site's design user, so a sensor that cannot name
 who is there never shortens the gap; a longer gap is believed at once, a shorter one must be earned by
-``policy.class_agreed_s`` in which every picture agreed, and a car's by a speed that no tractor has; conditions that are not known widen, they never narrow.
+``policy.class_agreed_s`` in which every picture agreed, and a car's by a speed that no tractor has; conditions that are
+not known widen, they never narrow.
 """
 
 import dataclasses

@@ -17,7 +17,7 @@ from configs.bend import Bend, Straight
 from device.clutter import Clutter
 from device.evidence import RECENT, TrackLife
 from device.kinematics import RangeFilter
-from device.tracks import SLOWEST_CLOSING_MPS, Track, TrackState
+from device.tracks import COAST_S, SLOWEST_CLOSING_MPS, Track, TrackState
 from hal.clock import NS_PER_S
 from hal.interfaces import Flag, RadarFrame, RadarTarget
 
@@ -44,9 +44,6 @@ so push out other noise but never a road user."""
 
 NOISY_TRACKS = 4
 """So many echoes at once that nothing has borne out yet: another radar's beam fills this one's frames."""
-
-COAST_S = 1.5
-"""While its radar is fresh a track may go unseen this long (a lorry between, a dropout)."""
 
 WAIT_WITHIN_M = 8.0
 WAIT_BELOW_MPS = 2.0

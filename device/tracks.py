@@ -25,6 +25,10 @@ class TrackState(enum.StrEnum):
     LOST = "lost"
 
 
+COAST_S = 1.5
+"""While its sensor is fresh a track may go unseen this long: a lorry between, a dropout, a detector that misses a
+walker for a few pictures."""
+
 STANDING = frozenset({TrackState.WAITING, TrackState.PARKED})
 ACTED_ON = frozenset({TrackState.CONFIRMED, TrackState.COASTING, TrackState.WAITING, TrackState.PARKED})
 

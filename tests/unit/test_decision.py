@@ -148,6 +148,25 @@ def test_one_that_is_really_seen_beside_one_that_coasts_holds_from_now() -> None
     assert face.at(4.0 + TINY).level == "clear"
 
 
+@pytest.mark.parametrize(
+    ("last_seen_s", "until_s"),
+    [(1.0, 4.0), (0.6 - TINY, 3.6 - TINY), (0.6, 4.0), (-0.5, 2.5), (-0.5 - TINY, 4.0)],
+    ids=["a picture now", "just gone", "the newest picture is on its way", "gone for a coast", "remembered to wait"],
+)
+def test_a_main_face_is_held_from_when_somebody_was_last_seen_on_the_branch(last_seen_s: float, until_s: float) -> None:
+    """Who has just driven off is not there for a coast and a hold on top; whom a radar remembers is there now."""
+    face = Face(EAST, min_on_s=1)
+    face.at(1.0, seen(EAST, 4.0, at_s=1.0), waits(at_s=last_seen_s))
+    assert face.at(until_s, seen(EAST, 4.0, at_s=until_s)).level == "alert"
+    assert face.at(until_s + 2 * TINY, seen(EAST, 4.0, at_s=until_s)).level == "clear"
+
+
+def test_where_nothing_sees_who_stands_the_main_faces_hold_runs_from_the_main_road_alone() -> None:
+    face = Face(EAST)
+    face.at(1.0, seen(EAST, 4.0, at_s=1.0), waits(at_s=0.0), health=UNKNOWN)
+    assert face.at(4.0, health=UNKNOWN).level == "alert"
+
+
 def test_an_old_coasting_sight_never_shortens_a_hold() -> None:
     face = Face()
     face.at(1.0, seen(EAST, 3.0, at_s=1.0))

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from configs.bend import Straight
 from device.clutter import NEAR_M, NEAR_MPS, RAIN_ECHOES, REMEMBER_S, SLOW_MPS, SWAY_M, SWAY_REMEMBER_S, Clutter
 from device.tracking import RadarTracker
 from device.tracks import Track, TrackState
@@ -71,7 +72,7 @@ class Radar:
     """A tracker fed at 10 Hz with what ``targets(t_s)`` says."""
 
     def __init__(self) -> None:
-        self.tracker = RadarTracker("r", "main_east", 0.0, itertools.count(1))
+        self.tracker = RadarTracker("r", "main_east", 0.0, itertools.count(1), Straight(0.0))
         self.tick = 0
 
     def see(self, *targets: RadarTarget) -> list[Track]:
