@@ -6,7 +6,7 @@ last frame that really saw the cause; parked turns alert into caution, never int
 of alert, fault, caution, clear.
 """
 
-import dataclasses
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 
 from configs.schema import Approach, CautionRequires, Level, Policy, Road, SiteConfig
@@ -34,12 +34,16 @@ away by 0.2 s, and a lamp must not follow that."""
 PICTURE_NS = 400_000_000
 """A camera's newest picture is up to this old when it is acted on: 10 a second, and 0.15 s until core has it."""
 
+_COASTING, _PARKED = TrackState.COASTING, TrackState.PARKED
+"""A name costs a tenth of what looking up a member of an enumeration costs, dozens of times a step."""
+
 SHOW_ORDER = (Shows.ALERT, Shows.FAULT, Shows.CAUTION, Shows.CLEAR)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class FaceDecision:
-    """What one face shows and why. ``caused_by_ns`` is the capture time of the frame that last supported it."""
+class FaceDecision(typing.NamedTuple):
+    """What one face shows and why. ``caused_by_ns`` is the capture time of the frame that last supported it.
+
+    A named tuple for the reason that a track is one: each face makes one at every step."""
 
     face: str
     level: Level
@@ -56,8 +60,7 @@ class FaceDecision:
     """The approaches from which road users light the face now."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Raw:
+class _Raw(typing.NamedTuple):
     """The rule before hold and health: who lights the face, and whom they would meet."""
 
     causes: Sequence[Track] = ()
@@ -83,10 +86,21 @@ def first_shown(shown: Iterable[Shows]) -> Shows:
     return min(shown, key=SHOW_ORDER.index, default=Shows.FAULT)
 
 
-def stopping_s(policy: Policy, speed_mps: float, wide: Widening) -> float:
+class Stopping(typing.NamedTuple):
     """Reaction + stopping time + margin of a main-road user: 2.5 s + v / 6.8 + 2 s with the default policy by day."""
-    deceleration_mps2 = policy.deceleration_mps2 * wide.deceleration_factor
-    return policy.reaction_s + wide.extra_s + speed_mps / (2 * deceleration_mps2) + policy.margin_s
+
+    fixed_s: float
+    twice_mps2: float
+
+    @classmethod
+    def of(cls, policy: Policy, wide: Widening) -> "Stopping":
+        """By the policy and the conditions."""
+        fixed_s = policy.reaction_s + wide.extra_s + policy.margin_s
+        return cls(fixed_s, 2 * policy.deceleration_mps2 * wide.deceleration_factor)
+
+    def seconds(self, speed_mps: float) -> float:
+        """From the warning to the stand, at a speed."""
+        return self.fixed_s + speed_mps / self.twice_mps2
 
 
 class FaceDecider:
@@ -111,6 +125,7 @@ class FaceDecider:
         self._gap.configure(config)
         self._day = DAYLIGHT
         self._wide = widening(config.policy, DAYLIGHT)
+        self._stopping = Stopping.of(config.policy, self._wide)
         self._own_present = config.policy.caution_requires is CautionRequires.OWN_PRESENT
         self._approach: Approach = config.approaches[self._face]
         self._lamp_m = sorted({lamp.to_conflict_m for lamp in config.lamps.values() if self._face in lamp.faces}) or [
@@ -134,6 +149,7 @@ class FaceDecider:
             return self._all_dark(now_ns, health)
         if day is not self._day:
             self._day, self._wide = day, widening(self._policy, day)
+            self._stopping = Stopping.of(self._policy, self._wide)
         own = by_approach.get(self._face, ())
         others = [track for name in self._conflicts for track in by_approach.get(name, ())]
         if self._approach.road is Road.BRANCH:
@@ -174,11 +190,7 @@ class FaceDecider:
         causes = _arriving_within(others, needed_s, lit_by)
         if not causes:
             return _NOBODY
-        meeting = [
-            user
-            for user in own
-            if user.state is not TrackState.PARKED and any(_overlap(user, cause) for cause in causes)
-        ]
+        meeting = [user for user in own if user.state is not _PARKED and any(_overlap(user, cause) for cause in causes)]
         return _Raw(causes, _soonest(meeting))
 
     def _main(self, own: Sequence[Track], others: Sequence[Track], presence_known: bool) -> _Raw:
@@ -193,18 +205,18 @@ class FaceDecider:
         if not causes:
             return _NOBODY
         there = branch if presence_known else ()
-        return _Raw(causes, _soonest([track for track in branch if track.state is not TrackState.PARKED]), there)
+        return _Raw(causes, _soonest([track for track in branch if track.state is not _PARKED]), there)
 
     def _inside_stopping(self, own: Sequence[Track]) -> list[Track]:
         """Those of ``own`` that reach one of the face's lamps within their stopping time."""
-        policy, wide, lit_by, lamp_m = self._policy, self._wide, self._lit_by, self._lamp_m
+        needed_at, lit_by, lamp_m = self._stopping.seconds, self._lit_by, self._lamp_m
         found = []
         for track in own:
             if track.distance_m is None:
-                if track.state is not TrackState.PARKED:
+                if track.state is not _PARKED:
                     found.append(track)
                 continue
-            needed_s = stopping_s(policy, track.speed_mps or 0.0, wide)
+            needed_s = needed_at(track.speed_mps or 0.0)
             if track.id in lit_by:
                 needed_s += STAYS_S
             for point_m in lamp_m:
@@ -272,7 +284,7 @@ def _arriving_within(tracks: Iterable[Track], seconds: float, lit_by: frozenset[
     for track in tracks:
         if track.distance_m is None:
             # Seen by a camera zone or a speed-only radar: it comes, and nobody knows when, so it comes now.
-            if track.state is not TrackState.PARKED:
+            if track.state is not _PARKED:
                 found.append(track)
             continue
         arrival_s = track.time_to_arrival_s
@@ -287,10 +299,10 @@ def _seen_ns(now_ns: int, tracks: Sequence[Track]) -> int:
     newest_ns = 0
     for track in tracks:
         unseen_ns = now_ns - track.updated_ns
-        coasts = track.state is TrackState.COASTING or (
-            track.state in STANDING and PICTURE_NS < unseen_ns <= COAST_S * NS_PER_S
-        )
-        newest_ns = max(newest_ns, track.updated_ns if coasts else now_ns)
+        coasts = track.state is _COASTING or (track.state in STANDING and PICTURE_NS < unseen_ns <= COAST_S * NS_PER_S)
+        if not coasts:
+            return now_ns
+        newest_ns = max(newest_ns, track.updated_ns)
     return newest_ns
 
 

@@ -156,7 +156,8 @@ class SensorBoard:
 
     def healthy(self, now_ns: int) -> frozenset[str]:
         """All sensors that can be acted on now; the same object for as long as that is every one of them."""
-        lost = [name for name in self._sensors if self.state(name, now_ns) is not SensorState.OK]
+        ok = SensorState.OK
+        lost = [name for name in self._sensors if self.state(name, now_ns) is not ok]
         return self._all.difference(lost) if lost else self._all
 
     def stale_from_ns(self) -> int | None:

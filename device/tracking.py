@@ -130,7 +130,8 @@ class RadarTracker:
         targets = _told_apart(frame.targets)
         taken: set[int] = set()
         if self._live:
-            self._noisy = sum(not live.life.confirmed for live in self._live) >= NOISY_TRACKS
+            tentative = [live for live in self._live if not live.life.confirmed]
+            self._noisy = len(tentative) >= NOISY_TRACKS
             missed = set(range(len(self._live)))
             for _cost_m, live_index, target_index in sorted(self._pairs(targets, now_ns)):
                 if live_index in missed and target_index not in taken:
@@ -139,7 +140,8 @@ class RadarTracker:
                     self._hit(self._live[live_index], targets[target_index], now_ns)
             for live_index in missed:
                 self._live[live_index].life.miss()
-            self._forget_lone(now_ns)
+            if tentative:
+                self._forget_lone(now_ns, tentative)
         if len(taken) < len(targets):
             for target_index, target in enumerate(targets):
                 if target_index not in taken:
@@ -203,38 +205,46 @@ class RadarTracker:
         range last, so that each track looks only at those within its gate."""
         ranges_m = [target.distance_m for target in targets if target.distance_m is not None]
         pairs: list[tuple[float, int, int]] = []
+        cluttered = self._clutter.any
         for live_index, live in enumerate(self._live):
             gap_s = (now_ns - live.updated_ns) / NS_PER_S
-            pace_mps, flag, motion = live.pace_mps, live.life.flag, live.motion
-            gate_m, gate_mps, braked_mps = JUMP_M, SPEED_GATE_MPS + SPEED_GATE_PER_S * gap_s, SPEED_GATE_PER_S * gap_s
+            pace_mps, life, motion = live.pace_mps, live.life, live.motion
+            flag, braked_mps = life.flag, SPEED_GATE_PER_S * gap_s
+            gate_m, gate_mps, waits = JUMP_M, SPEED_GATE_MPS + braked_mps, live.waiting_since_ns is not None
             if motion is None:
                 for index in range(len(ranges_m), len(targets)):
                     off_mps = abs(abs(targets[index].speed_mps) - pace_mps)
                     if off_mps <= gate_mps:
                         pairs.append((SPEED_WEIGHT_S * off_mps + _turned(targets[index].flag, flag), live_index, index))
                 continue
-            if live.waiting_since_ns is not None:
+            if waits:
                 low_m = high_m = motion.range_m
                 gate_m, gate_mps, braked_mps, pace_mps = STIR_M, STIR_MPS, 0.0, 0.0
             else:
                 moved_m = motion.closing_mps * gap_s
                 low_m = high_m = motion.range_m - moved_m
-                if not (live.life.way_known or live.life.receding):
+                if not (life.way_known or life.receding):
                     low_m, high_m = motion.range_m - abs(moved_m), motion.range_m + abs(moved_m)
-            guarded = live.life.confirmed and self._clutter.any
+            guarded = cluttered and life.confirmed
             for index in range(bisect_left(ranges_m, low_m - gate_m), len(ranges_m)):
                 range_m = ranges_m[index]
                 if range_m > high_m + gate_m:
                     break
                 target = targets[index]
                 off_mps = abs(abs(target.speed_mps) - pace_mps)
-                off_m = min(abs(range_m - low_m), abs(range_m - high_m))
-                if off_mps > gate_mps or off_m > gate_m:
+                if off_mps > gate_mps:
                     continue
-                waits = live.waiting_since_ns is not None
+                off_m = abs(range_m - low_m)
+                if high_m > low_m:
+                    off_m = min(off_m, abs(range_m - high_m))
+                if off_m > gate_m:
+                    continue
                 if guarded and self._stranger(now_ns, target, off_m, off_mps - braked_mps, waits=waits):
                     continue
-                pairs.append((off_m + SPEED_WEIGHT_S * off_mps + _turned(target.flag, flag), live_index, index))
+                cost_m = off_m + SPEED_WEIGHT_S * off_mps
+                if target.flag is not flag:
+                    cost_m += _turned(target.flag, flag)
+                pairs.append((cost_m, live_index, index))
         return pairs
 
     def _stranger(self, now_ns: int, target: RadarTarget, off_m: float, off_mps: float, *, waits: bool = False) -> bool:
@@ -288,9 +298,9 @@ class RadarTracker:
         life = TrackLife(now_ns, target)
         self._live.append(_Live(next(self._ids), abs(target.speed_mps), motion, life, now_ns))
 
-    def _forget_lone(self, now_ns: int) -> None:
-        """Ends tentative tracks that two frames did not bear out."""
-        lone = [live for live in self._live if live.life.is_lone]
+    def _forget_lone(self, now_ns: int, tentative: list[_Live]) -> None:
+        """Ends those of the tentative tracks that two frames did not bear out."""
+        lone = [live for live in tentative if live.life.is_lone]
         if not lone:
             return
         for live in lone:
@@ -348,20 +358,15 @@ def _motion(target: RadarTarget) -> RangeFilter:
 
 def _told_apart(targets: tuple[RadarTarget, ...]) -> list[RadarTarget]:
     """Targets nearest first, those without a range last; a row that says what another says is left out."""
-    found = sorted(targets, key=_range_m)
-    ranges_m = [_range_m(target) for target in found]
-    if len(set(ranges_m)) == len(found):
-        return found
-    found.sort(key=_nearest_first)
+    ranges_m = [_LAST_M if target.distance_m is None else target.distance_m for target in targets]
+    if len(set(ranges_m)) == len(ranges_m):
+        return [targets[index] for index in sorted(range(len(ranges_m)), key=ranges_m.__getitem__)]
+    found = sorted(targets, key=_nearest_first)
     return found[:1] + [
         after
         for before, after in itertools.pairwise(found)
         if (after.distance_m, after.speed_mps, after.flag) != (before.distance_m, before.speed_mps, before.flag)
     ]
-
-
-def _range_m(target: RadarTarget) -> float:
-    return _LAST_M if target.distance_m is None else target.distance_m
 
 
 def _nearest_first(target: RadarTarget) -> tuple[bool, float, float, float, str]:

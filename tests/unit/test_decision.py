@@ -7,7 +7,7 @@ import pytest
 
 from configs.schema import CautionRequires, RoadUser, SiteConfig
 from device.day import DAYLIGHT
-from device.decision import SHOW_ORDER, FaceDecider, first_shown, shows, stopping_s, usable
+from device.decision import SHOW_ORDER, FaceDecider, Stopping, first_shown, shows, usable
 from device.gap import Widening
 from device.health import Health, Ladder
 from device.tracks import TrackState
@@ -288,7 +288,7 @@ def test_a_cause_that_comes_back_after_it_was_none_does_not_take_over() -> None:
 
 
 def stops_s(speed_mps: float, **wide: float) -> float:
-    return stopping_s(site().policy, speed_mps, Widening(wide.get("extra_s", 0.0), wide.get("factor", 1.0)))
+    return Stopping.of(site().policy, Widening(wide.get("extra_s", 0.0), wide.get("factor", 1.0))).seconds(speed_mps)
 
 
 def test_stopping_is_reaction_braking_and_a_margin() -> None:

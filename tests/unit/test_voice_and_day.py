@@ -1,6 +1,5 @@
 """The voice: direction first, only in alert, never in quiet hours or with a clock that cannot be trusted."""
 
-import dataclasses
 import datetime
 import itertools
 from collections.abc import Iterable
@@ -214,7 +213,7 @@ def test_what_quiet_hours_or_a_far_arrival_kept_unsaid_locks_nothing() -> None:
 def test_each_face_has_its_own_lockout() -> None:
     speaks = Speaks()
     assert speaks.at(0)
-    assert speaks.at(1, dataclasses.replace(alert(seen(EAST, 4.0)), face=EAST)) == "junction_ahead"
+    assert speaks.at(1, alert(seen(EAST, 4.0))._replace(face=EAST)) == "junction_ahead"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +226,7 @@ def test_each_face_has_its_own_lockout() -> None:
     ],
 )
 def test_the_side_is_that_of_who_lights_the_face_now(coming: set[str], clip: str) -> None:
-    decision = dataclasses.replace(alert(seen(EAST, 4.0)), coming=frozenset(coming))
+    decision = alert(seen(EAST, 4.0))._replace(coming=frozenset(coming))
     assert Speaks().at(0, decision) == clip
 
 
