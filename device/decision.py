@@ -64,6 +64,8 @@ class _Raw(typing.NamedTuple):
     """The rule before hold and health: who lights the face, and whom they would meet."""
 
     causes: Sequence[Track] = ()
+    soonest: Track | None = None
+    """Of the causes; None when there is none."""
     meets: Track | None = None
     there: Sequence[Track] = ()
     """On the branch, where a main face is lit only because of them."""
@@ -87,7 +89,8 @@ def first_shown(shown: Iterable[Shows]) -> Shows:
 
 
 class Stopping(typing.NamedTuple):
-    """Reaction + stopping time + margin of a main-road user: 2.5 s + v / 6.8 + 2 s with the default policy by day."""
+    """Reaction + stopping time + margin of a main-road user at v: ``fixed_s`` + v / ``twice_mps2``, which is
+    2.5 s + v / 6.8 + 2 s with the default policy by day."""
 
     fixed_s: float
     twice_mps2: float
@@ -97,10 +100,6 @@ class Stopping(typing.NamedTuple):
         """By the policy and the conditions."""
         fixed_s = policy.reaction_s + wide.extra_s + policy.margin_s
         return cls(fixed_s, 2 * policy.deceleration_mps2 * wide.deceleration_factor)
-
-    def seconds(self, speed_mps: float) -> float:
-        """From the warning to the stand, at a speed."""
-        return self.fixed_s + speed_mps / self.twice_mps2
 
 
 class FaceDecider:
@@ -186,12 +185,11 @@ class FaceDecider:
         needed_s = self._gap.needed_s(now_ns, own) + self._wide.extra_s
         if self._own_present and presence_known and not own:
             return _NOBODY
-        lit_by = self._lit_by
-        causes = _arriving_within(others, needed_s, lit_by)
-        if not causes:
+        causes, soonest = _arriving_within(others, needed_s, self._lit_by)
+        if soonest is None:
             return _NOBODY
         meeting = [user for user in own if user.state is not _PARKED and any(_overlap(user, cause) for cause in causes)]
-        return _Raw(causes, _soonest(meeting))
+        return _Raw(causes, soonest, _soonest(meeting))
 
     def _main(self, own: Sequence[Track], others: Sequence[Track], presence_known: bool) -> _Raw:
         """Lit when the branch is occupied and a main-road user is inside the stopping time before this lamp."""
@@ -205,18 +203,19 @@ class FaceDecider:
         if not causes:
             return _NOBODY
         there = branch if presence_known else ()
-        return _Raw(causes, _soonest([track for track in branch if track.state is not _PARKED]), there)
+        meets = _soonest([track for track in branch if track.state is not _PARKED])
+        return _Raw(causes, _soonest(causes), meets, there)
 
     def _inside_stopping(self, own: Sequence[Track]) -> list[Track]:
         """Those of ``own`` that reach one of the face's lamps within their stopping time."""
-        needed_at, lit_by, lamp_m = self._stopping.seconds, self._lit_by, self._lamp_m
+        (fixed_s, twice_mps2), lit_by, lamp_m = self._stopping, self._lit_by, self._lamp_m
         found = []
         for track in own:
             if track.distance_m is None:
                 if track.state is not _PARKED:
                     found.append(track)
                 continue
-            needed_s = needed_at(track.speed_mps or 0.0)
+            needed_s = fixed_s + (track.speed_mps or 0.0) / twice_mps2
             if track.id in lit_by:
                 needed_s += STAYS_S
             for point_m in lamp_m:
@@ -228,7 +227,7 @@ class FaceDecider:
 
     def _remember(self, now_ns: int, raw: _Raw) -> Track | None:
         """Notes what this step saw; returns the cause that arrives first."""
-        soonest = _soonest(raw.causes)
+        soonest = raw.soonest
         if soonest is None:
             self._lit_by = frozenset()
             return None
@@ -277,20 +276,27 @@ def usable(tracks: Iterable[Track]) -> dict[str, list[Track]]:
     return found
 
 
-def _arriving_within(tracks: Iterable[Track], seconds: float, lit_by: frozenset[int]) -> list[Track]:
-    """Those that arrive in time; one of ``lit_by`` until it is ``STAYS_S`` outside of it."""
+def _arriving_within(
+    tracks: Iterable[Track], seconds: float, lit_by: frozenset[int]
+) -> tuple[list[Track], Track | None]:
+    """Those that arrive in time, one of ``lit_by`` until it is ``STAYS_S`` outside of it; and the first of them, by
+    the order of ``_soonest``."""
     stays_s = seconds + STAYS_S
     found = []
+    first, first_s = None, 0.0
     for track in tracks:
-        if track.distance_m is None:
-            # Seen by a camera zone or a speed-only radar: it comes, and nobody knows when, so it comes now.
-            if track.state is not _PARKED:
-                found.append(track)
-            continue
         arrival_s = track.time_to_arrival_s
-        if arrival_s is not None and (arrival_s <= seconds or (arrival_s <= stays_s and track.id in lit_by)):
-            found.append(track)
-    return found
+        if arrival_s is None:
+            # Seen by a camera zone or a speed-only radar: it comes, and nobody knows when, so it comes now.
+            if track.distance_m is not None or track.state is _PARKED:
+                continue
+            arrival_s = -1.0
+        elif arrival_s > seconds and (arrival_s > stays_s or track.id not in lit_by):
+            continue
+        found.append(track)
+        if first is None or arrival_s < first_s or (arrival_s == first_s and track.id < first.id):
+            first, first_s = track, arrival_s
+    return found, first
 
 
 def _seen_ns(now_ns: int, tracks: Sequence[Track]) -> int:

@@ -105,14 +105,13 @@ class RadarWatch:
 def _unknown(before: tuple[RadarTarget, ...], now: tuple[RadarTarget, ...]) -> int:
     """How many targets have none near them in the frame before."""
     were_m = [target.distance_m for target in before if target.distance_m is not None]
+    are_m = [target.distance_m for target in now if target.distance_m is not None]
+    # Radars keep their order from frame to frame: the one at the same place is nearly always the one.
+    moved_m = [are for were, are in zip(were_m, are_m, strict=False) if not -NEAR_M <= were - are <= NEAR_M]
+    if len(are_m) > len(were_m):
+        moved_m += are_m[len(were_m) :]
     unknown = 0
-    for index, target in enumerate(now):
-        distance_m = target.distance_m
-        if distance_m is None:
-            continue
-        # Radars keep their order from frame to frame: the one at the same place is nearly always the one.
-        if index < len(were_m) and abs(were_m[index] - distance_m) <= NEAR_M:
-            continue
-        if not any(abs(were - distance_m) <= NEAR_M for were in were_m):
+    for are in moved_m:
+        if not any(abs(were - are) <= NEAR_M for were in were_m):
             unknown += 1
     return unknown

@@ -116,6 +116,8 @@ class RadarTracker:
         self._live: list[_Live] = []
         self._clutter = Clutter()
         self._noisy = False
+        self.has_waiting = False
+        """Whether somebody was remembered to wait at the line at the last ``advance``."""
 
     @property
     def approach(self) -> str:
@@ -150,6 +152,7 @@ class RadarTracker:
 
     def advance(self, now_ns: int) -> None:
         """Ends what has not been seen for too long, or lets it wait at the line."""
+        self.has_waiting = False
         if not self._live:
             return
         ended = False
@@ -162,15 +165,12 @@ class RadarTracker:
                 live.ahead_m = None
                 live.updated_ns = -1
                 ended = True
+            elif live.waiting_since_ns is not None:
+                self.has_waiting = True
         if ended:
             self._live = [live for live in self._live if live.updated_ns >= 0]
         if len(self._live) > 1:
             self._live.sort(key=_NEAREST)
-
-    @property
-    def has_waiting(self) -> bool:
-        """Whether somebody is remembered to wait at the line."""
-        return any(live.waiting_since_ns is not None for live in self._live)
 
     def end_waiting(self) -> None:
         """Nobody waits at the line: a sensor that sees who stands has looked."""

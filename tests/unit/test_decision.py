@@ -288,7 +288,8 @@ def test_a_cause_that_comes_back_after_it_was_none_does_not_take_over() -> None:
 
 
 def stops_s(speed_mps: float, **wide: float) -> float:
-    return Stopping.of(site().policy, Widening(wide.get("extra_s", 0.0), wide.get("factor", 1.0))).seconds(speed_mps)
+    by = Stopping.of(site().policy, Widening(wide.get("extra_s", 0.0), wide.get("factor", 1.0)))
+    return by.fixed_s + speed_mps / by.twice_mps2
 
 
 def test_stopping_is_reaction_braking_and_a_margin() -> None:

@@ -1,9 +1,16 @@
-"""How fast the node decides: one step with 20 tracks, and a replay against the clock of the road."""
+"""How fast the node decides: one step with 20 tracks, and a replay against the clock of the road.
 
+``python -m tools.evaluate.pace SITE_FILE`` prints the steps alone, as JSON lines, without simulating any traffic.
+"""
+
+import dataclasses
 import gc
+import json
 import pathlib
+import sys
 import time
 
+from configs.loader import load_site
 from configs.schema import SiteConfig
 from device.day import DAYLIGHT
 from device.pipeline import Pipeline
@@ -15,36 +22,68 @@ from tools.bench.figures import percentile
 STEPS = 5_000
 WARM_UP = 200
 EACH_M = 9.0
+KMH = 30
+IN_SIGHT = 9
 REPEATS = 3
 NS_PER_MS = 1_000_000
 
 
-def step_p99_ms(site: SiteConfig) -> tuple[float, int]:
-    """The 99th percentile of ``Pipeline.step`` in milliseconds and the tracks there were, at a site with two radars on
-    the main road; ten vehicles before each, nose to tail, and every other step at 20 ms without a frame, as core has
-    them."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Steps:
+    """What steps of the pipeline cost: 99th percentiles in milliseconds of the control thread's CPU time, since a busy
+    machine is not what is judged here (``sentinel bench`` times the lamp by the clock on the wall)."""
+
+    p99_ms: float
+    """Of all steps."""
+    with_frames_p99_ms: float
+    """Of those that bring frames."""
+    tracks: int
+
+
+def steps(site: SiteConfig, *, together: bool = True) -> Steps:
+    """Steps of a site with two radars on the main road, nine vehicles before each, nose to tail at 30 km/h, and one
+    that has just passed: 20 to 22 tracks, nearly all of them a cause of every face that watches them.
+
+    Steps come every 20 ms and frames ten times a second, as core has them. ``together``: the frames of both radars
+    come in one step, one step in five, which is harder than a road, where core wakes for each frame by itself and
+    steps without frames lie between; without it every other step or so has one frame, half a frame's time apart.
+    """
     radars = list(site.radars)[:2]
     pipeline = Pipeline(site, start_ns=0, booted=True, not_fitted=frozenset({*site.radars, *site.cameras} - {*radars}))
-    now_ns, took_ns, tracks = 0, [], 0
+    now_ns, tracks = 0, 0
+    with_frames_ns: list[int] = []
+    without_ns: list[int] = []
     gc.collect()
     gc.freeze()
     for number in range(WARM_UP + STEPS):
         now_ns += NS_PER_S // 50
-        frames = _frames(radars, now_ns) if number % 5 == 0 else []
-        started_ns = time.perf_counter_ns()
+        heard = [radar for index, radar in enumerate(radars) if number % 5 == (0 if together else 2 * index)]
+        frames = [RadarFrame(radar, now_ns, _column(now_ns)) for radar in heard]
+        started_ns = time.thread_time_ns()
         output = pipeline.step(now_ns, DAYLIGHT, frames)
+        took_ns = time.thread_time_ns() - started_ns
         if number >= WARM_UP:
-            took_ns.append(time.perf_counter_ns() - started_ns)
+            (with_frames_ns if frames else without_ns).append(took_ns)
             tracks = max(tracks, len(output.tracks))
     gc.unfreeze()
-    return percentile(took_ns, 0.99) / NS_PER_MS, tracks
+    every_ns = [*with_frames_ns, *without_ns]
+    return Steps(percentile(every_ns, 0.99) / NS_PER_MS, percentile(with_frames_ns, 0.99) / NS_PER_MS, tracks)
 
 
-def _frames(radars: list[str], now_ns: int) -> list[RadarFrame]:
-    # Round and round, so that the picture is the same however long it runs.
-    nearest_m = 8.0 - now_ns / NS_PER_S % 4.0
-    targets = tuple(RadarTarget(1.0, nearest_m + EACH_M * number, 0.0, Flag.APPROACHING, 100.0) for number in range(10))
-    return [RadarFrame(radar, now_ns, targets) for radar in radars]
+def step_p99_ms(site: SiteConfig) -> tuple[float, int]:
+    """The 99th percentile of ``Pipeline.step`` in milliseconds, frames of both radars together, and the tracks there
+    were: what the bar of 0.2 ms is held against."""
+    found = steps(site)
+    return found.p99_ms, found.tracks
+
+
+def _column(now_ns: int) -> tuple[RadarTarget, ...]:
+    # As one passes the line the next one comes into sight; whole metres and km/h, as an LD2451 says them.
+    first_m = EACH_M - KMH / 3.6 * now_ns / NS_PER_S % EACH_M
+    return tuple(
+        RadarTarget(KMH / 3.6, float(round(first_m + EACH_M * number)), 0.0, Flag.APPROACHING, 100.0)
+        for number in range(IN_SIGHT)
+    )
 
 
 def replay_ratio(recording: pathlib.Path, site: SiteConfig) -> float:
@@ -60,3 +99,17 @@ def _play_s(recorded: Recorded, site: SiteConfig) -> float:
     for _ in Replay(recorded, site).lines():
         pass
     return time.perf_counter() - started_s
+
+
+def main(site_file: str) -> None:
+    """Prints what steps of a site cost; nobody is the judge of it here."""
+    site = load_site(pathlib.Path(site_file))
+    for name, together in (("together", True), ("apart", False)):
+        found = steps(site, together=together)
+        for kind, value_ms in (("step", found.p99_ms), ("step_with_frames", found.with_frames_p99_ms)):
+            line = {"name": f"{kind}_p99_ms_{name}", "value": round(value_ms, 3), "unit": "ms", "tracks": found.tracks}
+            print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
