@@ -23,7 +23,7 @@ STEPS = 5_000
 WARM_UP = 200
 EACH_M = 9.0
 KMH = 30
-IN_SIGHT = 9
+IN_SIGHT = 10
 REPEATS = 3
 NS_PER_MS = 1_000_000
 
@@ -41,8 +41,8 @@ class Steps:
 
 
 def steps(site: SiteConfig, *, together: bool = True) -> Steps:
-    """Steps of a site with two radars on the main road, nine vehicles before each, nose to tail at 30 km/h, and one
-    that has just passed: 20 to 22 tracks, nearly all of them a cause of every face that watches them.
+    """Steps of a site with two radars on the main road, ten vehicles before each, nose to tail at 30 km/h: 20 tracks,
+    and those that have just passed where the radar stands before the line; nearly all of them a cause of every face.
 
     Steps come every 20 ms and frames ten times a second, as core has them. ``together``: the frames of both radars
     come in one step, one step in five, which is harder than a road, where core wakes for each frame by itself and
@@ -72,8 +72,8 @@ def steps(site: SiteConfig, *, together: bool = True) -> Steps:
 
 def step_p99_ms(site: SiteConfig) -> tuple[float, int]:
     """The 99th percentile of ``Pipeline.step`` in milliseconds, frames of both radars together, and the tracks there
-    were: what the bar of 0.2 ms is held against."""
-    found = steps(site)
+    were; the median of a few runs. What the bar of 0.2 ms is held against."""
+    found = sorted((steps(site) for _ in range(REPEATS)), key=lambda one: one.p99_ms)[REPEATS // 2]
     return found.p99_ms, found.tracks
 
 
