@@ -1,10 +1,12 @@
-"""What one step of the pipeline costs with twenty road users, beside an empty road and beside reading their bytes."""
+"""What one step of the pipeline costs with twenty road users: beside an empty road, beside reading their bytes, and
+beside telling of them, which core does when the lamps are renewed."""
 
 from typing import Any
 
 import pytest
 
 from configs.schema import SiteConfig
+from device.chronicle import Chronicle
 from device.day import DAYLIGHT
 from device.fusion import Fuser
 from device.pipeline import Pipeline
@@ -75,6 +77,17 @@ def test_bench_pipeline_step_between_frames(benchmark: Any, each: int) -> None:
     now_ns = traffic._now_ns + TENTH_NS // 5
     output = benchmark(lambda: traffic.pipeline.step(now_ns, DAYLIGHT, []))
     assert len(output.tracks) >= 2 * each
+
+
+def test_bench_telling_of_twenty(benchmark: Any) -> None:
+    traffic, chronicle = Traffic(10), Chronicle(junction())
+
+    def stepped() -> tuple[tuple[Any, ...], dict[str, Any]]:
+        output = traffic.step()
+        return (traffic._now_ns, output), {}
+
+    benchmark.pedantic(chronicle.step, setup=stepped, rounds=2000)
+    assert chronicle.failed == 0
 
 
 def test_bench_fusion_of_ten_pairs(benchmark: Any) -> None:
