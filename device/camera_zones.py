@@ -78,6 +78,7 @@ class ZonePlaces:
                 speed_mps=None,
                 receding=False,
                 updated_ns=place.seen_ns,
+                in_wait_zone=zone is Zone.WAIT,
             )
             for (approach, zone, user, _number), place in self._places.items()
         ]

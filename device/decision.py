@@ -313,7 +313,7 @@ def _seen_ns(now_ns: int, tracks: Sequence[Track]) -> int:
 
 
 def _occupies(track: Track, seconds: float) -> bool:
-    if track.state in STANDING or track.distance_m is None or track.distance_m <= NEAR_LINE_M:
+    if track.in_wait_zone or track.state in STANDING or track.distance_m is None or track.distance_m <= NEAR_LINE_M:
         return True
     arrival_s = track.time_to_arrival_s
     return arrival_s is not None and arrival_s <= seconds

@@ -145,5 +145,6 @@ def _merged(radar: Track, cameras: Sequence[Track]) -> Track:
         False,
         updated_ns,
         camera.lateral_m,
+        any(track.in_wait_zone for track in cameras),
         error_mps,
     )

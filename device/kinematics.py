@@ -23,6 +23,10 @@ SPEED_PULL = 0.1
 """Of a reading outside the step this share of the excess is taken at once, and more the larger it is: one trembling
 frame moves little, emergency braking is followed within 0.6 m/s."""
 
+SURE_READINGS = 3
+"""So many readings in a row outside the step on the same side are no tremble: it speeds up or brakes, and the last one
+is taken as it stands. A queue that starts by 2 m/s² is then followed 0.1 s late, not 0.3 s."""
+
 DRIFT = 0.005
 """(m/s)² a second: how much a steady road user's speed wanders unseen by the readings."""
 
@@ -36,7 +40,7 @@ class RangeFilter:
     ``drift`` is the process noise in (m/s)² a second, ``speed_variance`` the variance of ``closing_mps`` at birth.
     """
 
-    __slots__ = ("_drift", "_p_rc", "_p_rr", "closing_mps", "closing_variance", "range_m")
+    __slots__ = ("_drift", "_outside", "_p_rc", "_p_rr", "closing_mps", "closing_variance", "range_m")
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class RangeFilter:
         self._p_rr = range_variance
         self._p_rc = 0.0
         self._drift = drift
+        self._outside = 0  # readings in a row outside the step, signed by their side
 
     def advance(self, seconds: float) -> None:
         """Lets time pass."""
@@ -85,12 +90,18 @@ class RangeFilter:
         self.closing_variance = variance * (1 - gain_speed)
         off_mps -= gain_speed * off_mps
         excess_mps = abs(off_mps) - SPEED_STEP_MPS
-        if excess_mps > 0:
-            moved_mps = excess_mps * min(1.0, SPEED_PULL + excess_mps)
+        if excess_mps <= 0:
+            self._outside = 0
+        else:
+            side = 1 if off_mps > 0 else -1
+            self._outside = self._outside + side if self._outside * side > 0 else side
+            sure = abs(self._outside) >= SURE_READINGS
+            moved_mps = excess_mps * (1.0 if sure else min(1.0, SPEED_PULL + excess_mps))
             self.closing_mps += math.copysign(moved_mps, off_mps)
             self.closing_variance += moved_mps * moved_mps
 
     def turn(self) -> None:
         """It goes the other way than thought."""
         self.closing_mps = -self.closing_mps
+        self._outside = 0
         self._p_rc = -self._p_rc

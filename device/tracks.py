@@ -49,6 +49,8 @@ class Track(typing.NamedTuple):
     updated_ns: int
     lateral_m: float | None = None
     """Across the road, positive to the left seen by a driver who comes in; None without a calibrated camera."""
+    in_wait_zone: bool = False
+    """Whether a camera sees it in its approach's wait zone, moving or standing."""
     speed_error_mps: float = 0.0
     """How far the speed may be off (one sigma). Time to arrival counts on the faster."""
 

@@ -330,6 +330,8 @@ def test_its_cause_too_stays_until_it_is_a_fifth_of_a_second_outside() -> None:
         (seen(BRANCH, number=2, distance_m=8.1, speed_mps=0.0), "clear"),
         (waits(None), "alert"),
         (waits(None, distance_m=20.0, speed_mps=0.0), "alert"),
+        (seen(BRANCH, 6.5, number=2, speed_mps=1.4, in_wait_zone=True), "alert"),
+        (seen(BRANCH, 6.5, number=2, speed_mps=1.4), "clear"),
         (waits(state=TrackState.PARKED), "caution"),
     ],
 )

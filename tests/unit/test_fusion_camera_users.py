@@ -42,14 +42,16 @@ class Camera:
         return tracks
 
 
-@pytest.mark.parametrize(("speed_mps", "off_s"), [(6.0, 0.3), (10.0, 0.3)])
-def test_two_seconds_of_pictures_tell_when_a_vehicle_arrives(speed_mps: float, off_s: float) -> None:
+@pytest.mark.parametrize("speed_mps", [6.0, 10.0])
+def test_two_seconds_of_pictures_tell_when_a_vehicle_arrives(speed_mps: float) -> None:
     camera, rng = Camera(), random.Random(1)
     for step in range(21):
         true_m = 46 - speed_mps * step / 10
         (track,) = camera.see(user(true_m + rng.gauss(0, 0.2)))
     assert track.state is TrackState.CONFIRMED
-    assert track.time_to_arrival_s == pytest.approx(true_m / speed_mps, abs=off_s)
+    assert track.time_to_arrival_s is not None
+    early_s = true_m / speed_mps - track.time_to_arrival_s
+    assert -0.1 <= early_s <= 0.5, "never late: what it does not know of the speed counts against it"
     assert track.speed_error_mps > 0
 
 
@@ -211,3 +213,10 @@ def test_the_wait_zone_is_known_to_be_empty_after_a_second_and_a_half_of_looking
     camera.tracker.reset()
     assert not camera.tracker.nobody_waits(BRANCH, camera.now_ns)
     assert camera.tracker.tracks(camera.now_ns) == []
+
+
+def test_who_moves_through_the_wait_zone_is_in_it_and_who_comes_is_not_yet() -> None:
+    camera = Camera()
+    for step in range(12):
+        (track,) = camera.see(user(16 - 0.5 * step))
+        assert track.in_wait_zone is (16 - 0.5 * step <= WAIT_TO_M)

@@ -96,3 +96,34 @@ def test_a_minute_of_noise_leaves_it_finite_and_positive_definite() -> None:
         motion.see_range(rng.uniform(0, 100))
         motion.see_closing(rng.uniform(-40, 40))
         assert math.isfinite(motion.range_m) and motion.closing_variance > 0
+
+
+@pytest.mark.parametrize("change_mps2", [2.0, -2.0])
+def test_a_queue_that_starts_is_followed_a_tenth_of_a_second_late_not_three(change_mps2: float) -> None:
+    """Three readings outside the step on the same side are no tremble."""
+    start_mps = 1.0 if change_mps2 > 0 else 4.0
+    motion, true_m, true_mps = RangeFilter(20.0, start_mps), 20.0, start_mps
+    for _ in range(10):
+        true_m -= true_mps * 0.1
+        true_mps += change_mps2 * 0.1
+        motion.advance(0.1)
+        motion.see_range(true_m)
+        motion.see_closing(true_mps)
+    assert abs(true_mps - motion.closing_mps) <= SPEED_STEP_MPS + 0.01
+
+
+def test_readings_on_both_sides_of_the_step_are_tremble_however_many() -> None:
+    motion = RangeFilter(20.0, 3.0)
+    for turn in range(12):
+        motion.see_closing(3.4 if turn % 2 else 2.6)
+    assert motion.closing_mps == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_reading_inside_the_step_begins_the_count_anew_and_so_does_turning() -> None:
+    motion, sure = RangeFilter(20.0, 3.0, speed_variance=1e-6), RangeFilter(20.0, 3.0, speed_variance=1e-6)
+    for reading_mps in (3.5, 3.5, 3.0, 3.6):
+        motion.see_closing(reading_mps)
+    for reading_mps in (3.5, 3.5, 3.6):
+        sure.see_closing(reading_mps)
+    assert sure.closing_mps == pytest.approx(3.4, abs=0.01)
+    assert motion.closing_mps < 3.35

@@ -4,6 +4,7 @@ Exit 0 when every bar is met, 1 when one is missed, 2 on bad input or without SU
 """
 
 import functools
+import json
 import os
 import pathlib
 import secrets
@@ -23,8 +24,8 @@ from tools.evaluate import figures, pace, page, plan
 from tools.evaluate.tally import Tally
 from tools.sim.demand import LEVELS
 from tools.sim.layouts import LAYOUTS
-from tools.sim.scene import SceneError
-from tools.sim.sensing.fittings import Fitting, site_config
+from tools.sim.scene import Scene, SceneError
+from tools.sim.sensing.fittings import Fitting, site_config, site_values
 from tools.sim.sensing.recorder import record
 from tools.sim.sensing.weather import CLEAN
 from tools.sim.simulate import simulate
@@ -32,6 +33,7 @@ from tools.sim.sumo import SumoError, home
 
 BAD_INPUT = 2
 PACE_SECONDS = 600.0
+REACH_M = 100
 LEAD_SAYS = ("100 m", "80 km/h", "4.5 s", "9.5 s")
 """100 m at 22.2 m/s are 4.5 s, and an unknown crosser may be a lorry: 9.5 s."""
 
@@ -140,12 +142,17 @@ def _measured() -> dict[str, figures.Value]:
         return {
             "evaluate_step_p99_ms": p99_ms if tracks >= 20 else None,
             "evaluate_replay_ratio": pace.replay_ratio(files.recording, site),
-            "evaluate_config_tells_lead": int(_config_tells_lead(files.site)),
+            "evaluate_config_tells_lead": int(_config_tells_lead(scene, pathlib.Path(name))),
         }
 
 
-def _config_tells_lead(site: pathlib.Path) -> bool:
-    """Whether ``sentinel config check`` names reach, limit, the lead it gives and the lead it cannot give."""
+def _config_tells_lead(scene: Scene, folder: pathlib.Path) -> bool:
+    """Whether ``sentinel config check`` names reach, limit, the lead a radar of 100 m gives and the lead wanted."""
+    values = site_values(scene, Fitting.RADAR_ONLY)
+    for radar in values["radars"].values():
+        radar["reach_m"] = REACH_M
+    site = folder / "lead.site.yaml"
+    site.write_text(json.dumps(values), encoding="utf-8")  # JSON is YAML
     command = [sys.executable, "-m", "device.cli", "--lang", "en", "config", "check", "--config", str(site)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return any(all(word in line for word in LEAD_SAYS) for line in (done.stdout + done.stderr).splitlines())
