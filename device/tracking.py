@@ -31,6 +31,10 @@ SPEED_GATE_PER_S = 5.0
 SPEED_WEIGHT_S = 0.3
 """Metres of misfit that 1 m/s of misfit is worth: three frames of it."""
 
+TURNED_GATE_MPS = 1.5
+"""Who goes another way than a known road user, at another speed, is not him, however near: a queue that stood was
+woken by whoever drove past it."""
+
 TURNED_COST_M = 2.0
 """Two road users that meet in one range cell are told apart by direction before speed."""
 
@@ -243,7 +247,10 @@ class RadarTracker:
                     continue
                 cost_m = off_m + SPEED_WEIGHT_S * off_mps
                 if target.flag is not flag:
-                    cost_m += _turned(target.flag, flag)
+                    turned_m = _turned(target.flag, flag)
+                    if turned_m and off_mps > TURNED_GATE_MPS and life.confirmed:
+                        continue
+                    cost_m += turned_m
                 pairs.append((cost_m, live_index, index))
         return pairs
 

@@ -404,3 +404,16 @@ def test_the_approach_zone_is_for_who_moves() -> None:
         (track,) = camera.see(1, Zone.APPROACH)
     assert track.state is TrackState.CONFIRMED
     assert camera.see(0)[0].state is TrackState.COASTING
+
+
+@pytest.mark.parametrize(("passes_mps", "taken"), [(2.4, True), (2.6, False), (5.0, False)])
+def test_a_queue_that_creeps_is_not_woken_by_one_who_drives_past_it_the_other_way(
+    passes_mps: float, taken: bool
+) -> None:
+    """At nearly its own speed it may be itself with a wrong flag: another road user is told by both."""
+    radar = Radar()
+    for step in range(10):
+        (queue,) = radar.see(at(16 - 0.1 * step, 1.0))
+    tracks = radar.see(at(15, -passes_mps, Flag.RECEDING))
+    assert [track.id == queue.id for track in tracks] == ([True] if taken else [True, False])
+    assert (tracks[0].state is TrackState.CONFIRMED) is taken
