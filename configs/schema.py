@@ -353,8 +353,8 @@ class Policy(Strict):
     car_proven_kmh: float = setting(
         "被认作小汽车的,快过这个速度(公里/小时)才按小汽车取间隙,之前按设计车型;拖拉机、农用三轮常被认成小汽车,"
         "这类车多的路口设 40;0 表示直接相信",
-        "who is called a car counts as the design user until it has been faster than this, km/h: detectors call tractors "
-        "and farm tricycles cars; 40 where there are many; 0 believes the word",
+        "who is called a car counts as the design user until it has been faster than this, km/h: detectors call "
+        "tractors and farm tricycles cars; 40 where there are many; 0 believes the word",
         default=0.0,
         ge=0,
         le=60,

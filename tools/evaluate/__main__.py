@@ -20,7 +20,7 @@ from configs.errors import ConfigError
 from device.replay import ReplayError
 from tools.bench import marked
 from tools.bench.figures import as_json
-from tools.evaluate import figures, pace, page, plan
+from tools.evaluate import figures, pace, page, plan, reached
 from tools.evaluate.tally import Tally
 from tools.sim.demand import LEVELS
 from tools.sim.layouts import LAYOUTS
@@ -58,7 +58,8 @@ class CannotRun(click.ClickException):
     help="Judge the recordings of this folder again (kept by --keep), without simulating.",
 )
 @click.option("--json", "as_lines", is_flag=True, help="JSON lines alone.")
-@click.option("--write/--no-write", default=False, help="Refresh the section of docs/evidence.md.")
+@click.option("--write/--no-write", default=False, help="Refresh docs/evidence.md and what was reached.")
+@click.option("--no-worse", is_flag=True, help="Exit 0 while no figure is worse than the fixed plan has reached.")
 def main(
     seeds: int | None,
     passages: int | None,
@@ -68,6 +69,7 @@ def main(
     again: pathlib.Path | None,
     as_lines: bool,
     write: bool,
+    no_worse: bool,
 ) -> None:
     """用模拟车流判定警示是否恰当 / Judges the warning on simulated traffic."""
     started_s = time.monotonic()
@@ -105,7 +107,10 @@ def main(
     partial = bool(only or again)
     lines = list(figures.lines(tallies, {} if partial else _measured(), partial=partial))
     took_min = (time.monotonic() - started_s) / 60
+    worse = reached.worse(lines, reached.reached()) if no_worse else []
     if write:
+        if not (seeds or passages or partial):
+            reached.keep(lines)
         command = " ".join(["python -m tools.evaluate", *sys.argv[1:]])
         body = page.section(lines, tallies, command=command, took_min=took_min, load=load)
         marked.PAGE.write_text(
@@ -116,7 +121,9 @@ def main(
             click.echo(as_json(line))
     else:
         _tell(lines, tallies, took_min, load)
-    if any(line["ok"] is False for line in lines):
+    if worse:
+        click.echo(f"比以前差 / worse than reached before: {', '.join(worse)}", err=True)
+    if worse if no_worse else any(line["ok"] is False for line in lines):
         raise SystemExit(1)
 
 

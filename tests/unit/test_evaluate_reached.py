@@ -1,0 +1,38 @@
+"""A bar that is not met yet: a figure may come nearer to it, and no step back goes unseen."""
+
+from typing import Any
+
+import pytest
+
+from tools.evaluate.figures import FIGURES
+from tools.evaluate.reached import reached, worse
+
+DARK, WARNED = "evaluate_dark_clean", "evaluate_warned_in_time_pct"
+
+
+def line(name: str, value: float | None, bar: float, ok: bool | None) -> dict[str, Any]:
+    return {"name": name, "value": value, "unit": "", "bar": bar, "ok": ok}
+
+
+@pytest.mark.parametrize(("value", "found"), [(10, []), (9, []), (12, []), (12.1, [DARK]), (None, [DARK])])
+def test_more_in_the_dark_than_before_is_worse(value: float | None, found: list[str]) -> None:
+    assert worse([line(DARK, value, 0, False)], {DARK: 10}) == found
+
+
+@pytest.mark.parametrize(("value", "found"), [(99.5, []), (99.42, []), (99.41, [WARNED])])
+def test_fewer_warned_in_time_is_worse(value: float, found: list[str]) -> None:
+    assert worse([line(WARNED, value, 99.9, False)], {WARNED: 99.5}) == found
+
+
+def test_a_bar_that_was_met_is_held() -> None:
+    assert worse([line(DARK, 1, 0, False)], {}) == [DARK]
+    assert worse([line(DARK, 0, 0, True)], {DARK: 10}) == []
+
+
+def test_a_time_is_the_machines() -> None:
+    assert worse([line("evaluate_step_p99_ms", 9.0, 0.2, False)], {}) == []
+
+
+def test_what_was_reached_are_figures_with_a_bar() -> None:
+    bars = {figure.name: figure.bar for figure in FIGURES}
+    assert all(bars[name] is not None for name in reached())
