@@ -5,7 +5,7 @@ READY := .venv/.ready
 SIM := .venv/.sim
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test sim check bench evidence evaluate nightly system build lock golden docs clean
+.PHONY: help demo test sim check bench evidence evaluate ratchet nightly system build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -36,6 +36,9 @@ evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
 
 evaluate: sim  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
 	$(PY) -m tools.evaluate --write
+
+ratchet: sim  ## 同上,只看有没有退步(CI 用)/ the same, and fails only where it got worse: what CI asks
+	$(PY) -m tools.evaluate --no-worse
 
 nightly: build  ## 慢测试 / what is too slow for every change
 	$(PY) -m pytest -n 2 -q --run-slow

@@ -27,7 +27,7 @@ def reached() -> dict[str, float]:
 
 
 def worse(lines: Iterable[Mapping[str, Any]], before: Mapping[str, float]) -> list[str]:
-    """The figures that miss their bar by more than they did, with the room that is allowed; and those without a value."""
+    """The figures that miss their bar by more than they did and than ``ROOM`` allows; and those without a value."""
     at_least = {figure.name: figure.at_least for figure in FIGURES}
     found = []
     for line in lines:
