@@ -215,13 +215,14 @@ class TrackLife:
         first_m, last_m = self._ranges[0][1], self._ranges[-1][1]
         if self.receding and len(self._ranges) < RECEDING_HITS:
             return True  # after a jump: it is known to leave until its distance says otherwise
+        nearest_m = min([range_m for _, range_m in self._ranges])
         if self.receding:
             # Once known to leave it keeps leaving through the jitter of one range step, until it really comes back.
-            return last_m > first_m - STEP_M
+            return last_m > first_m - STEP_M or last_m >= nearest_m + ROSE_M
         if len(self._ranges) < RECEDING_HITS or last_m < self._ranges[-RECEDING_HITS][1]:
             return False
         # Who has just passed the radar was farther away a second ago: the nearest place since then counts as well.
-        return last_m > first_m or last_m >= min(range_m for _, range_m in self._ranges) + ROSE_M
+        return last_m > first_m or last_m >= nearest_m + ROSE_M
 
     def _sways(self, range_m: float) -> bool:
         """Judges the way it claims to have gone by the way it has gone; True when it has just shown that it sways."""

@@ -99,9 +99,3 @@ class RangeFilter:
             moved_mps = excess_mps * (1.0 if sure else min(1.0, SPEED_PULL + excess_mps))
             self.closing_mps += math.copysign(moved_mps, off_mps)
             self.closing_variance += moved_mps * moved_mps
-
-    def turn(self) -> None:
-        """It goes the other way than thought."""
-        self.closing_mps = -self.closing_mps
-        self._outside = 0
-        self._p_rc = -self._p_rc

@@ -276,9 +276,10 @@ class RadarTracker:
             before_m = motion.range_m
             motion.advance(gap_s)
             if life.weigh_way(target.distance_m, before_m, motion.range_m):
-                # It goes the other way than its flag said.
-                motion.turn()
-                motion.range_m = 2 * before_m - motion.range_m
+                # It goes the other way than thought, and for some frames already: it is where it is seen now. The
+                # old estimate lay metres behind after a vehicle had passed its radar, and none of its ranges fitted.
+                closing_mps = -pace_mps if motion.closing_mps >= 0 else pace_mps
+                motion = live.motion = RangeFilter(target.distance_m, closing_mps)
             off_m = abs(target.distance_m - motion.range_m)
             if not life.confirmed and not life.coherent(off_m, off_mps, gap_s):
                 # Two echoes that do not bear each other out: the later one begins anew.

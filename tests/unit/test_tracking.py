@@ -418,3 +418,17 @@ def test_a_queue_that_creeps_is_not_woken_by_one_who_drives_past_it_the_other_wa
     states = {track.id: track.state for track in tracks}
     assert states[queue.id] is (TrackState.CONFIRMED if taken else TrackState.COASTING)
     assert len(states) == (1 if taken else 2)
+
+
+def test_a_vehicle_that_drove_straight_under_its_radar_is_leaving_three_frames_later() -> None:
+    """57 km/h, no offset beside the road: the echo that came is the echo that goes, and lights nothing for it."""
+    radar = Radar()
+    for step in range(20):
+        radar.see(at(round(31 - 1.58 * step), 15.8))
+    for step in range(1, 6):
+        tracks = radar.see(at(round(1.58 * step), -15.8, Flag.RECEDING))
+    assert [track.receding for track in tracks] == [True]
+    assert tracks[0].distance_m == pytest.approx(7.9, abs=1.0)
+    for step in range(6, 20):
+        tracks = radar.see(at(round(1.58 * step), -15.8, Flag.RECEDING))
+        assert all(track.receding for track in tracks)

@@ -77,17 +77,6 @@ def test_time_moves_it_and_makes_it_less_sure_and_a_range_makes_it_surer() -> No
     assert motion.closing_variance == pytest.approx(0.24 - 0.28**2 / (0.72667 + 0.3), abs=1e-4)
 
 
-def test_turning_round_keeps_what_is_known() -> None:
-    one, other = RangeFilter(50, 10), RangeFilter(50, -10)
-    one.turn()
-    for motion in (one, other):
-        motion.advance(0.1)
-        motion.see_range(51.5)
-    assert (one.range_m, one.closing_mps) == (other.range_m, other.closing_mps)
-    one.turn()
-    assert one.closing_mps == -other.closing_mps
-
-
 def test_a_minute_of_noise_leaves_it_finite_and_positive_definite() -> None:
     rng = random.Random(3)
     motion = RangeFilter(50, 10)
@@ -119,7 +108,7 @@ def test_readings_on_both_sides_of_the_step_are_tremble_however_many() -> None:
     assert motion.closing_mps == pytest.approx(3.0, abs=0.1)
 
 
-def test_a_reading_inside_the_step_begins_the_count_anew_and_so_does_turning() -> None:
+def test_a_reading_inside_the_step_begins_the_count_anew() -> None:
     motion, sure = RangeFilter(20.0, 3.0, speed_variance=1e-6), RangeFilter(20.0, 3.0, speed_variance=1e-6)
     for reading_mps in (3.5, 3.5, 3.0, 3.6):
         motion.see_closing(reading_mps)
