@@ -37,7 +37,7 @@ evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
 evaluate: sim  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
 	$(PY) -m tools.evaluate --write
 
-ratchet: sim  ## 同上,只看有没有退步(CI 用)/ the same, and fails only where it got worse: what CI asks
+ratchet: sim  ## 同上,只看有没有退步 / the same, and fails only where it got worse than reached before
 	$(PY) -m tools.evaluate --no-worse
 
 nightly: build  ## 慢测试 / what is too slow for every change

@@ -1,7 +1,7 @@
 """What the fixed plan has reached where a bar is not met yet: so that a step back is seen before the bar is.
 
-Invariant: this excuses nothing. A figure that misses its bar stays ``ok: false`` in every output; ``--no-worse`` alone,
-which CI asks for, ends with 0 while nothing is worse than here. The figures are those of the fixed seeds, which are
+Invariant: this excuses nothing. A figure that misses its bar stays ``ok: false`` in every output; ``--no-worse`` alone
+(``make ratchet``) ends with 0 while nothing is worse than here. The figures are those of the fixed seeds, which are
 the same on any machine; times are not among them, because they belong to the machine.
 """
 
