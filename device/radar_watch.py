@@ -28,6 +28,9 @@ LONGEST_PAUSE_S = 0.45
 """A radar has a pace once it has talked for ten seconds without a pause that comes near to stale."""
 
 RATE_WINDOW_S = 1.0
+NOMINAL_HZ = 10.0
+"""No radar here needs more: one that talked faster for a while and is back at this is not slow."""
+
 SLOW_SHARE = 0.5
 """FAULTS.md 13 wants a drop from 10 to 3 frames a second told within 2 s, and says 90 %. One frame in ten lost
 at random is a normal day: the mean of a second is then below nine tenths every other frame, below half of it about
@@ -98,7 +101,7 @@ class RadarWatch:
         self._paced_frames += 1
         paced_s = (frame.captured_ns - self._paced_since_ns) / NS_PER_S
         if paced_s >= PACE_S:
-            self._pace_hz = max(self._pace_hz or 0.0, self._paced_frames / paced_s)
+            self._pace_hz = min(max(self._pace_hz or 0.0, self._paced_frames / paced_s), NOMINAL_HZ)
             self._paced_since_ns, self._paced_frames = frame.captured_ns, 0
 
 

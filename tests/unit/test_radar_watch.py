@@ -190,3 +190,8 @@ def test_a_burst_after_a_stall_is_not_a_faster_radar() -> None:
     burst = [frame(12_400) for _ in range(4)]
     watch = fed(*ticks((10, 12)), *burst, *[frame(12_400 + 100 * n) for n in range(1, 200)])
     assert watch.rates_hz()[1] < 11.0 and not watch.slow
+
+
+def test_a_radar_that_was_faster_than_it_need_be_is_not_slow_at_ten_frames_a_second() -> None:
+    assert not fed(*ticks((50, 12), (10, 5))).slow
+    assert fed(*ticks((50, 12), (4, 5))).slow
