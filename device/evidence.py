@@ -1,8 +1,8 @@
 """What a radar track has shown so far: is it there, which way does it go, does it move as it says? Pure.
 
-Invariants: two frames of three that bear each other out confirm (350 ms from event to light allow no more); leaving
-takes the flag *and* a distance that rose over three frames, new or ambiguous is approaching; a flag alone decides
-nothing; what was confirmed loses it only when it claims to come and to go and stays where it is.
+Invariants: two frames of five that bear each other out confirm, three in noisy air (350 ms from event to light allow no
+more); leaving takes the flag *and* a distance that rose over three frames, new or ambiguous is approaching; a flag
+alone decides nothing; what was confirmed loses it only when it claims to come and to go and stays where it is.
 """
 
 from collections import deque

@@ -22,7 +22,6 @@ class TrackState(enum.StrEnum):
     COASTING = "coasting"
     WAITING = "waiting"
     PARKED = "parked"
-    LOST = "lost"
 
 
 COAST_S = 1.5

@@ -16,6 +16,7 @@ from hal.clock import NS_PER_S, Clock
 from hal.errors import HalError
 from hal.interfaces import Idle, RadarFrame
 from hal.options import option
+from hal.radar import sight
 from hal.radar.ld2451_dialogue import Dialogue, Step
 from hal.radar.ld2451_wire import Command, Detect, Detection, Ld2451Decoder, Sensitivity, firmware_text
 from hal.radar.polling import QUIET_NS, Polling
@@ -52,14 +53,8 @@ class Ld2451Options:
 
     url: str = option("串口地址", "port: /dev/ttyAMA0, /dev/serial/by-id/…, or socket://host:port")
     baud: int = option("波特率", "baud rate of the port", default=115200, ge=9600, le=460800)
-    reach_m: float = option("雷达有效距离(米)", "how far it surely sees a car, metres", default=100.0, ge=10, le=255)
-    sees_m: float | None = option(
-        "雷达本身能看到的最远距离(米),不填同 reach_m;比 reach_m 远 10 %,来车进入有效距离时就已确认",
-        "how far the radar itself looks, reach_m if empty; with a tenth more who comes in reach is known already",
-        default=None,
-        ge=10,
-        le=255,
-    )
+    reach_m: float = option(sight.REACH_ZH, sight.REACH_EN, default=100.0, ge=10, le=255)
+    sees_m: float | None = option(sight.SEES_ZH, sight.SEES_EN, default=None, ge=10, le=255)
     direction_flag: DirectionFlag = option(  # noqa: RUF009 (declares a field, shares nothing)
         "方向位的含义(与距离变化核对)",
         "what direction bit 1 means; checked against the trend of distance",
@@ -96,10 +91,13 @@ class Ld2451Options:
         "idle 为 polled 时的询问间隔(秒)", "seconds between questions when idle is polled", default=1.5, ge=0.5, le=2
     )
 
+    def __post_init__(self) -> None:
+        sight.limit_m(self.reach_m, self.sees_m)
+
     @property
     def limit_m(self) -> float:
         """How far it looks, never less than its reach."""
-        return max(self.reach_m, self.sees_m or 0.0)
+        return sight.limit_m(self.reach_m, self.sees_m)
 
 
 def wanted_detection(options: Ld2451Options) -> Detection:

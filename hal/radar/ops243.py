@@ -19,6 +19,7 @@ from typing import Any
 from hal.clock import NS_PER_MS, Clock
 from hal.interfaces import Flag, Idle, RadarFrame, RadarTarget, WireCounters
 from hal.options import option
+from hal.radar import sight
 from hal.radar.line_wire import LineFramer
 from hal.radar.serial_port import port_claims
 from hal.radar.serial_radar import NEVER_NS, SerialRadar
@@ -68,14 +69,8 @@ class Ops243Options:
 
     url: str = option("串口地址", "port: /dev/ttyAMA0, /dev/serial/by-id/…, or socket://host:port")
     baud: int = option("波特率", "baud rate of the port", default=19200, ge=9600, le=115200)
-    reach_m: float = option("雷达有效距离(米)", "how far it surely sees a car, metres", default=100.0, ge=10, le=255)
-    sees_m: float | None = option(
-        "雷达本身能看到的最远距离(米),不填同 reach_m;比 reach_m 远 10 %,来车进入有效距离时就已确认",
-        "how far the radar itself looks, reach_m if empty; with a tenth more who comes in reach is known already",
-        default=None,
-        ge=10,
-        le=255,
-    )
+    reach_m: float = option(sight.REACH_ZH, sight.REACH_EN, default=100.0, ge=10, le=255)
+    sees_m: float | None = option(sight.SEES_ZH, sight.SEES_EN, default=None, ge=10, le=255)
     units: SpeedUnit = option(  # noqa: RUF009 (declares a field, shares nothing)
         "行内不带单位时的速度单位", "unit of a speed that comes without one", default=SpeedUnit.MPS
     )
@@ -85,10 +80,13 @@ class Ops243Options:
         default=True,
     )
 
+    def __post_init__(self) -> None:
+        sight.limit_m(self.reach_m, self.sees_m)
+
     @property
     def limit_m(self) -> float:
         """How far it looks, never less than its reach."""
-        return max(self.reach_m, self.sees_m or 0.0)
+        return sight.limit_m(self.reach_m, self.sees_m)
 
 
 class Ops243Decoder:

@@ -100,3 +100,19 @@ def test_what_is_not_allowed_is_refused_with_its_path(values: dict[str, object],
     with pytest.raises(OptionError) as refused:
         parse(Options, values)
     assert refused.value.path == path and refused.value.allowed
+
+
+RANGED = [
+    name
+    for name in TABLE["radar"]
+    if "sees_m" in {row["name"] for row in describe(registry.driver("radar", name).options)}
+]
+
+
+@pytest.mark.parametrize("name", RANGED)
+def test_a_radar_never_looks_less_far_than_its_site_file_promises(name: str) -> None:
+    options = registry.driver("radar", name).options
+    assert parse(options, {"url": "/dev/ttyS9", "reach_m": 90.0, "sees_m": 100.0}).limit_m == 100.0
+    assert parse(options, {"url": "/dev/ttyS9", "reach_m": 90.0}).limit_m == 90.0
+    with pytest.raises(OptionError, match=r"sees_m: 80.*reach_m \(90\) or more.*99"):
+        parse(options, {"url": "/dev/ttyS9", "reach_m": 90.0, "sees_m": 80.0})

@@ -128,58 +128,51 @@ class Weather:
 CLEAN = Weather("clean")
 """Physics of the sensors alone."""
 
-FAULTS = Weather(
-    "faults",
-    occlusion=True,
-    dropout_share=0.10,
-    range_jitter_m=0.5,
-    speed_jitter_mps=0.15,
-    ghosts_per_s=0.2,
-    interference_per_h=12.0,
-    box_jitter_px=1.5,
-    recall=True,
-    word_stays=0.8,
-    confusion_share=0.05,
-    rider_share=0.3,
-    false_boxes_per_s=0.02,
-)
-"""10 % dropouts, occlusion and ghosts: one frame in fifty has a ghost, a foreign radar every five minutes."""
-
-RAIN = Weather(
-    "rain",
+_ON_THE_ROAD = dataclasses.replace(
+    CLEAN,
     occlusion=True,
     dropout_share=0.03,
     range_jitter_m=0.5,
     speed_jitter_mps=0.15,
     ghosts_per_s=0.05,
+    recall=True,
+    word_stays=0.8,
+    rider_share=0.3,
+    false_boxes_per_s=0.05,
+)
+"""What every weather but ``clean`` has: bodies that hide others, a detector that misses, an echo that wanders."""
+
+FAULTS = dataclasses.replace(
+    _ON_THE_ROAD,
+    name="faults",
+    dropout_share=0.10,
+    ghosts_per_s=0.2,
+    interference_per_h=12.0,
+    box_jitter_px=1.5,
+    confusion_share=0.05,
+    false_boxes_per_s=0.02,
+)
+"""10 % dropouts, occlusion and ghosts: one frame in fifty has a ghost, a foreign radar every five minutes."""
+
+RAIN = dataclasses.replace(
+    _ON_THE_ROAD,
+    name="rain",
     reach_share=0.91,
     rain_per_s=6.0,
     vegetation_patches=2,
     multipath_share=0.05,
     box_jitter_px=2.0,
-    recall=True,
-    word_stays=0.8,
     recall_share=0.85,
     confusion_share=0.08,
-    rider_share=0.3,
-    false_boxes_per_s=0.05,
 )
 """Sustained rain and wind, dropouts light."""
 
-NIGHT = Weather(
-    "night",
-    occlusion=True,
-    dropout_share=0.03,
-    range_jitter_m=0.5,
-    speed_jitter_mps=0.15,
-    ghosts_per_s=0.05,
+NIGHT = dataclasses.replace(
+    _ON_THE_ROAD,
+    name="night",
     box_jitter_px=2.5,
-    recall=True,
-    word_stays=0.8,
     recall_share=0.6,
     confusion_share=0.15,
-    rider_share=0.3,
-    false_boxes_per_s=0.05,
 )
 """Headlamps, no street light: the radar as ever, the camera misses and confuses."""
 
