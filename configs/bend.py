@@ -21,9 +21,10 @@ BEAM_EDGE_ALONG = math.sqrt(BEAM_EDGE * BEAM_EDGE - 1)
 class Straight:
     """A straight road, ``beside_m`` from the radar."""
 
-    __slots__ = ("_beside2_m2", "_edge_along_m", "_edge_m")
+    __slots__ = ("_beside2_m2", "_edge_along_m", "_edge_m", "beside_m")
 
     def __init__(self, beside_m: float) -> None:
+        self.beside_m = beside_m
         self._beside2_m2 = beside_m * beside_m
         self._edge_m = BEAM_EDGE * beside_m
         self._edge_along_m = BEAM_EDGE_ALONG * beside_m
@@ -59,8 +60,30 @@ class Bend:
         return self._along_m[index] + slope * (range_m - self._range_m[index]), slope
 
 
+SAME_SHARE = 0.02
+"""Lanes whose arrivals differ by less than this are one: at 9 s it is 0.2 s."""
+
+LANE_HALF_M = 1.75
+"""From the edge of a lane to its middle, where vehicles drive (3.5 m: JTG D20-2017, 60 km/h)."""
+
+
 def way_of(radar: Radar) -> Straight | Bend:
     """The road before a radar, as its site file describes it."""
     if radar.bend is None:
         return Straight(radar.beside_m)
     return Bend([(pair.range_m, pair.along_m) for pair in radar.bend])
+
+
+def far_way_of(radar: Radar) -> Straight | Bend:
+    """The same for whoever drives in the middle of the farthest lane; on a bend the measured pairs are all there is."""
+    if radar.bend is None:
+        return Straight(radar.beside_m + max(0.0, radar.width_m - LANE_HALF_M))
+    return way_of(radar)
+
+
+def lanes_differ_m(near: Straight | Bend, far: Straight | Bend) -> float:
+    """The range within which it matters for an arrival in which lane somebody drives: the way left and the angle of the
+    speed both differ by half the squares' difference over the square of the range. 0 on a bend."""
+    if isinstance(near, Bend) or isinstance(far, Bend):
+        return 0.0
+    return math.sqrt(max(0.0, far.beside_m**2 - near.beside_m**2) / SAME_SHARE)

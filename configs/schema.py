@@ -182,6 +182,13 @@ class Radar(Device):
         ge=0,
         le=15,
     )
+    width_m: float = setting(
+        "驶来各车道的总宽(米);最远车道里的车按它算,免得晚报",
+        "how wide the lanes that come in are together; whoever drives in the farthest one is warned of by it in time",
+        default=3.5,
+        ge=0,
+        le=20,
+    )
     bend: list[BendPoint] | None = setting(
         "弯道:由近及远的距离对照,至少两对;填了就不用 beside_m",
         "on a bend: pairs of distances from near to far, two or more; they take the place of beside_m",
@@ -216,6 +223,13 @@ class Radar(Device):
 class Zones(Strict):
     wait: Polygon | None = setting("停车等待区(图像 0..1 坐标)", "wait zone, image coordinates 0..1", default=None)
     approach: Polygon | None = setting("驶近区(图像 0..1 坐标)", "approach zone, image coordinates 0..1", default=None)
+    reach_m: float | None = setting(
+        "摄像机一定看得见小汽车的距离(米,沿来向到冲突点);只用来说明能提前多少,不影响判断",
+        "how far from the conflict point it surely sees a car; tells what lead it gives, and decides nothing",
+        default=None,
+        ge=5,
+        le=200,
+    )
 
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:

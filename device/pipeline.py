@@ -14,7 +14,7 @@ import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from configs.bend import way_of
+from configs.bend import far_way_of, way_of
 from configs.schema import SiteConfig
 from device.camera_tracks import CameraTracker
 from device.day import DayState
@@ -73,7 +73,7 @@ class Pipeline:
         self._config = config
         ids = itertools.count(1)
         self._radars = {
-            name: RadarTracker(name, radar.approach, radar.to_conflict_m, ids, way_of(radar))
+            name: RadarTracker(name, radar.approach, radar.to_conflict_m, ids, way_of(radar), far_way_of(radar))
             for name, radar in config.radars.items()
             if name not in not_fitted
         }

@@ -35,7 +35,7 @@ def seen(speed_mps: float, from_m: float, frame: int) -> list[RadarTarget]:
 
 
 def played(frames: list[list[RadarTarget]], idle_steps: int = 0) -> list[list[Track]]:
-    tracker = RadarTracker("r", "main_east", 0.0, itertools.count(1), Straight(0.0))
+    tracker = RadarTracker("r", "main_east", 0.0, itertools.count(1), Straight(0.0), Straight(0.0))
     found = []
     for frame, targets in enumerate(frames):
         now_ns = (frame + 1) * NS_PER_S // 10

@@ -18,6 +18,7 @@ def config() -> SiteConfig:
         "approach": BRANCH,
         "reach_m": 60,
         "beside_m": 0,
+        "width_m": 0,
     }
     return SiteConfig.model_validate(raw)
 

@@ -17,7 +17,7 @@ from hal.clock import NS_PER_MS, NS_PER_S
 from hal.interfaces import Flag, RadarFrame, RadarTarget
 
 REACH_M = 100.0
-AHEAD = {"beside_m": 0}
+AHEAD = {"beside_m": 0, "width_m": 0}
 """These vehicles drive straight at their radar."""
 START_NS = 1_000 * NS_PER_S
 

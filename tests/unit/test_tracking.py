@@ -20,7 +20,9 @@ class Radar:
     """A tracker fed at 10 Hz."""
 
     def __init__(self, to_conflict_m: float = 0.0, beside_m: float = 0.0) -> None:
-        self.tracker = RadarTracker("r", "main_east", to_conflict_m, itertools.count(1), Straight(beside_m))
+        self.tracker = RadarTracker(
+            "r", "main_east", to_conflict_m, itertools.count(1), Straight(beside_m), Straight(beside_m)
+        )
         self.now_ns = NS_PER_S
 
     def see(self, *targets: RadarTarget) -> list[Track]:

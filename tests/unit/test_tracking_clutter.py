@@ -72,7 +72,7 @@ class Radar:
     """A tracker fed at 10 Hz with what ``targets(t_s)`` says."""
 
     def __init__(self) -> None:
-        self.tracker = RadarTracker("r", "main_east", 0.0, itertools.count(1), Straight(0.0))
+        self.tracker = RadarTracker("r", "main_east", 0.0, itertools.count(1), Straight(0.0), Straight(0.0))
         self.tick = 0
 
     def see(self, *targets: RadarTarget) -> list[Track]:
