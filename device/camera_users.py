@@ -21,22 +21,20 @@ ERROR_AT_LINE_M = 0.3
 ERROR_PER_M2 = 1 / 1200
 """Sigma of a foot point on the ground: a pixel or two from a 5 m pole are 0.4 m at 10 m and 2.2 m at 48 m."""
 
-STAYS = 3.0
-"""A box that is too long in one picture is too long in the next: ten pictures are worth three."""
-
 DRIFT = 0.5
 """(m/s)² a second: road users that brake and start by 1 m/s², a second of it unseen."""
 
 FIRST_SHARE = 0.6
-FIRST_ERROR_SHARE = 0.4
+FIRST_SPREAD = 2 / 3
 FIRST_LIMIT_MPS = 10.0
 FIRST_WAIT_MPS = 3.0
-FIRST_WAIT_ERROR_MPS = 3.0
+FIRST_WAIT_SPREAD = 1.0
 FIRST_AT_MOST_MPS = {RoadUser.WALKER: 1.5, RoadUser.TWO_WHEELER: 6.0}
 """What is assumed of a new road user's speed until it has moved: new is approaching, at 20 to 100 % of the limit of its
-road (``FIRST_LIMIT_MPS`` where none is known), no faster than its kind, slower in the wait zone."""
+road (``FIRST_LIMIT_MPS`` where none is known), no faster than its kind, slower in the wait zone. The spread is a share
+of the speed assumed: nobody on foot comes at a share of the cars' limit."""
 
-EARLY_SIGMAS = 0.6
+EARLY_SIGMAS = 0.5
 """Time to arrival counts on a speed this much above the estimate: with a quarter of a sigma main faces were dark for
 0.1 to 0.5 s when a car came up the branch, with a whole one they would light half a second early for all of them."""
 
@@ -67,7 +65,10 @@ RIDER_LATERAL_M = 1.0
 """A detector boxes the rider of a two-wheeler as a person too; that box ends at the pedals, farther away on the ground
 by a part of the distance. Who walks beside a two-wheeler pushes it."""
 
-STANDING_MPS = 0.5
+STANDING_MPS = 0.3
+STANDING_ERROR_MPS = 1.0
+"""Who is slower than this, as far as the camera is sure of it, stands: 1 km/h, the least that counts as an arrival."""
+
 MOVED_M = 1.0
 ZONE_HITS = 0b11111
 """Half a second outside the wait zone is having left it; the foot point of who stands at its edge trembles."""
@@ -166,21 +167,21 @@ class SeenUsers:
         if seen.boxes >= SETTLED_HITS:
             scatter = min((user.distance_m - motion.range_m) ** 2 / variance, SCATTER_MOST)
             self._scatter += SCATTER_GAIN * (max(scatter, SCATTER_LEAST) - self._scatter)
-        motion.see_range(user.distance_m, STAYS * self._scatter * variance)
+        motion.see_range(user.distance_m, self._scatter * variance)
         seen.boxes += 1
         _note(seen, user, now_ns)
 
     def _start(self, user: SeenUser, now_ns: int) -> None:
         limit_mps = self._limits_mps.get(user.approach, FIRST_LIMIT_MPS)
-        closing_mps, sigma_mps = FIRST_SHARE * limit_mps, FIRST_ERROR_SHARE * limit_mps
+        closing_mps, spread = FIRST_SHARE * limit_mps, FIRST_SPREAD
         if user.zone is Zone.WAIT:
-            closing_mps, sigma_mps = FIRST_WAIT_MPS, FIRST_WAIT_ERROR_MPS
+            closing_mps, spread = FIRST_WAIT_MPS, FIRST_WAIT_SPREAD
         closing_mps = min(closing_mps, FIRST_AT_MOST_MPS.get(user.user, closing_mps))
         motion = RangeFilter(
             user.distance_m,
             closing_mps,
             range_variance=error_m(user.distance_m) ** 2,
-            speed_variance=sigma_mps**2,
+            speed_variance=(spread * closing_mps) ** 2,
             drift=DRIFT,
         )
         self._seen.append(
@@ -204,7 +205,7 @@ class SeenUsers:
         error_mps = math.sqrt(max(seen.motion.closing_variance, 0.0))
         waits = bool(seen.zone_hits)
         parked = waits and seen.seen_ns - seen.anchor_ns >= parked_after_ns
-        stands = parked or (abs(closing_mps) < STANDING_MPS and error_mps < 2 * STANDING_MPS)
+        stands = parked or (abs(closing_mps) < STANDING_MPS and error_mps < STANDING_ERROR_MPS)
         receding = (
             not stands
             and closing_mps < -RECEDING_MPS - error_mps
