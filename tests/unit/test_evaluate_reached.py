@@ -1,11 +1,13 @@
 """A bar that is not met yet: a figure may come nearer to it, and no step back goes unseen."""
 
+import json
+import pathlib
 from typing import Any
 
 import pytest
 
 from tools.evaluate.figures import FIGURES
-from tools.evaluate.reached import reached, worse
+from tools.evaluate.reached import keep, reached, worse
 
 DARK, WARNED = "evaluate_dark_clean", "evaluate_warned_in_time_pct"
 
@@ -27,6 +29,13 @@ def test_fewer_warned_in_time_is_worse(value: float, found: list[str]) -> None:
 def test_a_bar_that_was_met_is_held() -> None:
     assert worse([line(DARK, 1, 0, False)], {}) == [DARK]
     assert worse([line(DARK, 0, 0, True)], {DARK: 10}) == []
+
+
+@pytest.mark.parametrize(("value", "kept"), [(8, 8), (12, 10)])
+def test_a_step_back_is_not_taken_for_the_floor(tmp_path: pathlib.Path, value: float, kept: float) -> None:
+    path = tmp_path / "reached.json"
+    keep([line(DARK, value, 0, False), line(WARNED, 99.95, 99.9, True)], {DARK: 10, WARNED: 99.5}, path)
+    assert json.loads(path.read_text()) == {DARK: kept}, "a bar that is met needs no floor"
 
 
 def test_a_time_is_the_machines() -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from configs.loader import Source, validate
 from tests.support.sensed import at, pictures, scene, targets, user
 from tools.sim.scene import Kind, Sample, Scene, User
-from tools.sim.sensing.fittings import Fitting, site_config
+from tools.sim.sensing.fittings import Fitting, site_config, site_values
 from tools.sim.sensing.reach import Visibility, visible
 from tools.sim.sensing.recorder import ANCHOR_MONO_NS
 from tools.sim.sensing.weather import CLEAN
@@ -35,12 +36,18 @@ def test_a_radar_of_180_m_sees_twice_as_far_and_a_radar_sees_nobody_who_stands()
     assert all(sight.by_camera for _, sight in where(made, Fitting.CAMERA_ONLY, parked))
 
 
-def test_the_branch_camera_sees_the_last_48_m_of_the_branch() -> None:
+def test_the_branch_camera_surely_sees_the_last_40_m_of_the_branch_and_looks_48_m_far() -> None:
     rider = user("b", Kind.E_BIKE, approach="branch_south", kmh=20, from_m=80)
     inside = [
         sample.distance_m for sample, sight in where(scene(rider), Fitting.RADAR_CAMERA, rider) if sight.by_camera
     ]
-    assert max(inside) == pytest.approx(48, abs=1) and min(inside) < 0.6
+    assert max(inside) == pytest.approx(40, abs=0.6) and min(inside) < 0.6
+    made = scene(rider)
+    undeclared = site_values(made, Fitting.RADAR_CAMERA)
+    del undeclared["cameras"]["c_branch_south"]["zones"]["branch_south"]["reach_m"]
+    flags = visible(made, validate(Source("", undeclared, {})))["b"]
+    seen = [one.distance_m for one, sight in zip(rider.samples, flags, strict=True) if sight.by_camera]
+    assert max(seen) == pytest.approx(48, abs=1)
 
 
 def test_behind_a_lorry_is_occluded_but_in_reach() -> None:
@@ -59,6 +66,12 @@ def test_one_echo_at_a_time_leaves_the_weaker_outshone() -> None:
     made = scene(near, far)
     assert all(sight.outshone and not sight.occluded for _, sight in where(made, Fitting.LONG_RADAR, far))
     assert not any(sight.outshone for _, sight in where(made, Fitting.LONG_RADAR, near))
+    # A lorry between what is surely seen and what is seen at most sends its echo back all the same.
+    lorry = user("lorry", Kind.TRUCK, from_m=195, kmh=20, outbound=True, lateral_m=1.75, until_s=1)
+    car = user("car", Kind.CAR, from_m=165, until_s=1)
+    made = scene(lorry, car)
+    assert all(sight.outshone for _, sight in where(made, Fitting.LONG_RADAR, car))
+    assert not any(sight.by_radar for _, sight in where(made, Fitting.LONG_RADAR, lorry))
 
 
 def test_visibility_is_of_the_scene_alone_and_others_times_do_not_matter() -> None:

@@ -81,16 +81,16 @@ def main(
         jobs = iter(_again(again, layout, weather))
     else:
         jobs = (
-            functools.partial(plan.work, entry, [name for name in plan.WEATHERS if name.startswith(weather)], keep)
+            functools.partial(plan.work, entry, keep)
             for entry in _entries(seeds, passages, first, layout)
+            if entry.weather.startswith(weather)
         )
 
     def enough(done: Sequence[Tally]) -> bool:
         return passages is not None and sum(one.node.passages for one in done) >= passages
 
-    def told(done: Sequence[Tally]) -> None:
-        for one in done:
-            click.echo(_progress(one, time.monotonic() - started_s), err=True)
+    def told(one: Tally) -> None:
+        click.echo(_progress(one, time.monotonic() - started_s), err=True)
 
     try:
         if keep is not None:
@@ -107,10 +107,11 @@ def main(
     partial = bool(only or again)
     lines = list(figures.lines(tallies, {} if partial else _measured(), partial=partial))
     took_min = (time.monotonic() - started_s) / 60
-    worse = reached.worse(lines, reached.reached()) if no_worse else []
+    before = reached.reached()
+    worse = reached.worse(lines, before) if no_worse else []
     if write:
         if not (seeds or passages or partial):
-            reached.keep(lines)
+            reached.keep(lines, before)
         command = " ".join(["python -m tools.evaluate", *sys.argv[1:]])
         body = page.section(lines, tallies, command=command, took_min=took_min, load=load)
         marked.PAGE.write_text(

@@ -131,14 +131,19 @@ FIGURES: tuple[Figure, ...] = (
         at_least=True,
     ),
     Figure(
-        "evaluate_wins_dark", "", 1, "灭灯时刻:比两个对手都少", "dark moments: fewer than both rivals", at_least=True
+        "evaluate_wins_dark",
+        "",
+        1,
+        "灭灯时刻:比两个对手都少(晴与丢帧合计)",
+        "dark moments: fewer than both rivals (clean and faults together)",
+        at_least=True,
     ),
     Figure(
         "evaluate_wins_needless",
         "",
         1,
-        "无因亮灯:比两个对手都少",
-        "needless seconds: fewer than both rivals",
+        "无因亮灯:比两个对手都少(晴与丢帧合计)",
+        "needless seconds: fewer than both rivals (clean and faults together)",
         at_least=True,
     ),
 )

@@ -24,16 +24,19 @@ from tools.sim.sensing.weather import PRESETS
 from tools.sim.simulate import simulate
 
 WEATHERS = ("clean", "faults", "rain")
-"""Each scene is recorded once in each."""
+"""Each scene is driven and recorded in each, by other road users every time: a conflict that was recorded in three
+weathers would be one conflict, and count as three."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
-    """One scene. ``layout`` names one of ``tools.sim.layouts``, ``demand`` a level of ``tools.sim.demand``."""
+    """One scene. ``layout`` names one of ``tools.sim.layouts``, ``demand`` a level of ``tools.sim.demand``, ``weather``
+    one of ``tools.sim.sensing.weather``."""
 
     layout: str
     demand: str
     fitting: Fitting
+    weather: str
     seed: int
     seconds: float
 
@@ -67,7 +70,7 @@ CONFLICTS_LONGER = 2.0
 CI_SEED = 20_260
 WORKERS = 2
 
-Job = Callable[[], list[Tally]]
+Job = Callable[[], Tally]
 """The work of one scene or recording; it goes to another process."""
 
 
@@ -91,22 +94,19 @@ def rounds(first_seed: int, count: int) -> Iterator[Entry]:
 def _round(seed: int, seconds: float) -> Iterator[Entry]:
     for number, (layout, demand, fitting) in enumerate(PLAN):
         longer = CONFLICTS_LONGER if demand == "conflicts" else 1.0
-        yield Entry(layout, demand, fitting, seed + 1000 * number, seconds * longer)
+        for weather, name in enumerate(WEATHERS):
+            own_seed = seed + 1000 * number + 100_000 * weather
+            yield Entry(layout, demand, fitting, name, own_seed, seconds * longer)
 
 
-def work(entry: Entry, weathers: Sequence[str], keep: pathlib.Path | None) -> list[Tally]:
-    """Simulates, records, plays and judges one scene in each weather."""
+def work(entry: Entry, keep: pathlib.Path | None) -> Tally:
+    """Simulates, records, plays and judges one scene."""
     scene = simulate(LAYOUTS[entry.layout], LEVELS[entry.demand], entry.seed, entry.seconds)
-    found = []
     with tempfile.TemporaryDirectory(prefix="sentinel-evaluate-") as name:
-        folder = keep or pathlib.Path(name)
-        for weather in weathers:
-            files = record(scene, entry.fitting, PRESETS[weather], entry.seed, folder)
-            # The truth as it was written is what is judged, so that the same files give the same verdict again.
-            truth = read_scene(files.truth)
-            judged = judge(files.recording, truth, site_config(scene, entry.fitting))
-            found.append(tally(judged, fitting=entry.fitting.value))
-    return found
+        files = record(scene, entry.fitting, PRESETS[entry.weather], entry.seed, keep or pathlib.Path(name))
+        # The truth as it was written is what is judged, so that the same files give the same verdict again.
+        truth = read_scene(files.truth)
+        return tally(judge(files.recording, truth, site_config(scene, entry.fitting)), fitting=entry.fitting.value)
 
 
 def kept(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -114,19 +114,19 @@ def kept(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(folder.glob("*.mcap"))
 
 
-def work_again(recording: pathlib.Path) -> list[Tally]:
+def work_again(recording: pathlib.Path) -> Tally:
     """Plays and judges a kept recording again. Raises SceneError, ConfigError, ReplayError."""
     stem = recording.name.removesuffix(".mcap")
     truth = read_scene(recording.with_name(f"{stem}.truth.jsonl"))
     site = load_site(recording.with_name(f"{stem}.site.yaml"))
-    return [tally(judge(recording, truth, site), fitting=stem.split("-")[1])]
+    return tally(judge(recording, truth, site), fitting=stem.split("-")[1])
 
 
 def run(
     jobs: Iterable[Job],
     *,
     enough: Callable[[Sequence[Tally]], bool] = lambda _: False,
-    told: Callable[[Sequence[Tally]], None] = lambda _: None,
+    told: Callable[[Tally], None] = lambda _: None,
     workers: int = WORKERS,
 ) -> list[Tally]:
     """All jobs, or as many as are ``enough``; results in the order of the jobs, whoever was done first."""
@@ -135,9 +135,8 @@ def run(
     with concurrent.futures.ProcessPoolExecutor(workers) as pool:
         running = [pool.submit(job) for job in itertools.islice(waiting, workers)]
         while running:
-            tallies = running.pop(0).result()
-            found += tallies
-            told(tallies)
+            found.append(running.pop(0).result())
+            told(found[-1])
             if enough(found):
                 for other in running:
                     other.cancel()

@@ -43,7 +43,14 @@ def worse(lines: Iterable[Mapping[str, Any]], before: Mapping[str, float]) -> li
     return found
 
 
-def keep(lines: Iterable[Mapping[str, Any]]) -> None:
-    """Writes what was reached now."""
-    values = {line["name"]: line["value"] for line in lines if line["ok"] is False and line["name"] not in TIMED}
-    PATH.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+def keep(lines: Iterable[Mapping[str, Any]], before: Mapping[str, float], path: pathlib.Path = PATH) -> None:
+    """Writes what was reached now, where it is no worse than ``before``: a step back is never taken for the floor. To
+    accept one (another plan, another judge) the figure is taken out of the file by hand first."""
+    at_least = {figure.name: figure.at_least for figure in FIGURES}
+    values = {}
+    for line in lines:
+        name, value = line["name"], line["value"]
+        if line["ok"] is False and name not in TIMED and value is not None:
+            best = max if at_least[name] else min
+            values[name] = best(value, before.get(name, value))
+    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

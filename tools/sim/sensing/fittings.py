@@ -13,7 +13,7 @@ import numpy as np
 from configs.loader import Source, validate
 from configs.schema import SiteConfig
 from tools.sim.scene import ApproachTruth, Scene
-from tools.sim.sensing.mounts import Line, camera_mount, lane_keepers, lines, radar_place
+from tools.sim.sensing.mounts import LANE_M, Line, camera_mount, lane_keepers, lines, radar_place
 from tools.sim.sensing.picture import GROUND_M, PAST_LINE_M, WAIT_TO_M, image_point, zoning
 
 LONG_REACH_M, LONG_SEES_M = 180.0, 200.0
@@ -89,6 +89,7 @@ def _ld2451(scene: Scene, approach: str, line: Line) -> dict[str, Any]:
         "to_conflict_m": 0,
         "reach_m": SHORT_REACH_M,
         "sees_m": SHORT_SEES_M,
+        "width_m": LANE_M * scene.approaches[approach].lanes,
         "direction_flag": "approach_is_1",
         **_bend(scene, approach, line, SHORT_SEES_M),
     }
@@ -102,6 +103,7 @@ def _ops243(scene: Scene, approach: str, line: Line) -> dict[str, Any]:
         "to_conflict_m": 0,
         "reach_m": LONG_REACH_M,
         "sees_m": LONG_SEES_M,
+        "width_m": LANE_M * scene.approaches[approach].lanes,
         **_bend(scene, approach, line, LONG_SEES_M),
     }
 
@@ -143,7 +145,13 @@ def _camera(approach: str, line: Line) -> dict[str, Any]:
     return {
         "driver": "opencv",
         "source": f"rtsp://192.0.2.1/{approach}",
-        "zones": {approach: {"wait": polygon(PAST_LINE_M, WAIT_TO_M), "approach": polygon(WAIT_TO_M, drawn.until_m)}},
+        "zones": {
+            approach: {
+                "wait": polygon(PAST_LINE_M, WAIT_TO_M),
+                "approach": polygon(WAIT_TO_M, drawn.until_m),
+                "reach_m": GROUND_M[-1],
+            }
+        },
         "ground": {
             approach: [
                 {

@@ -11,7 +11,7 @@ import numpy as np
 
 from configs.schema import SiteConfig
 from tools.sim.scene import Scene
-from tools.sim.sensing.bodies import ECHO_M2, Bools, Floats, Ints, Leg, legs
+from tools.sim.sensing.bodies import ECHO_M2, Bools, Floats, Ints, Leg, legs, reach_m
 from tools.sim.sensing.mounts import camera_mounts, lines, radar_mounts
 from tools.sim.sensing.picture import PAST_LINE_M, zoning
 from tools.sim.sensing.view import View, view
@@ -28,7 +28,8 @@ class Visibility:
     """Whether a sensor of its approach could see a road user at one sample.
 
     ``by_radar``: inside field of view and reach of its class, and fast enough along the line of sight (Doppler).
-    ``by_camera``: inside field of view and range of a camera and inside one of its zones on the approach, coming in.
+    ``by_camera``: inside field of view and range of a camera and inside one of its zones on the approach, coming in,
+    and no farther out than the site file says that it surely sees.
     ``occluded``: every sensor for which one of these holds has it behind a nearer body.
     ``outshone``: every one of them has it behind a nearer body or is a radar that reports one target at a time, and
     another echo is stronger now. The last two are False where neither of the first two holds."""
@@ -63,20 +64,23 @@ def visible(scene: Scene, site: SiteConfig) -> Mapping[str, Sequence[Visibility]
     index = _Index(ways, times_s, starts)
     echo_m2 = np.array([ECHO_M2[user.kind] for user in scene.users])
     for name, mount in radar_mounts(site, places).items():
-        rows = view(scene, ways, mount, times_s, by_class=True)
+        # Whoever sends an echo back may outshine, also from between what is surely seen and what is seen at most.
+        rows = view(scene, ways, dataclasses.replace(mount, reach_m=mount.sees_m), times_s, by_class=True)
         moving = rows.in_view & (np.abs(rows.closing_mps) >= SLOWEST_MPS)
         strongest = np.ones(len(moving), dtype=np.bool_)
         if site.radars[name].driver == ONE_TARGET_DRIVER:
             strongest = _strongest(rows, moving, echo_m2)
         mine = np.array([leg.approach == site.radars[name].approach for leg in ways], dtype=np.bool_)
-        seen = np.flatnonzero(moving & mine[rows.leg])
+        surely_m = np.array([reach_m(user.kind, mount.reach_m) for user in scene.users])
+        seen = np.flatnonzero(moving & mine[rows.leg] & (rows.range_m <= surely_m[rows.user]))
         _mark(marks, marks.by_radar, index, rows, seen, strongest)
-    for (_camera, approach), mount in camera_mounts(site, places).items():
+    for (camera, approach), mount in camera_mounts(site, places).items():
         rows = view(scene, ways, mount, times_s, by_class=False)
         drawn = zoning(places[approach])
         mine = np.array([leg.approach == approach and not leg.outbound for leg in ways], dtype=np.bool_)
         inside = (rows.lateral_m >= drawn.right_m) & (rows.lateral_m <= drawn.left_m)
-        inside &= (rows.distance_m >= PAST_LINE_M) & (rows.distance_m <= drawn.until_m)
+        until_m = site.cameras[camera].zones[approach].reach_m or drawn.until_m
+        inside &= (rows.distance_m >= PAST_LINE_M) & (rows.distance_m <= until_m)
         seen = np.flatnonzero(rows.in_view & inside & mine[rows.leg])
         _mark(marks, marks.by_camera, index, rows, seen, np.ones(len(rows.hidden), dtype=np.bool_))
     return _by_user(scene, marks, starts)
