@@ -1,11 +1,10 @@
-"""Which sensors can be believed, and what that makes of each face. Pure.
+"""What the sensors that can be believed make of each face: its rung of the ladder and its health. Pure.
 
 The ladder of a face (FAULTS.md): all sensors -> radar alone -> camera alone, 24 h at most -> fault.
 
-Invariants: a sensor unheard for more than 500 ms is stale, and stale is a fault; a face whose watched approach has no
-sensor that can be believed is in fault; what was never fitted is not missing; fault clears by itself only after 30 s of
-fault and 10 s healthy; presence is *known* only through a healthy sensor that sees standing users. What a radar that is
-flooded by clutter sees is still acted on, but it earns no dark: its faces are in fault.
+Invariants: a face whose watched approach has no sensor that can be believed is in fault; what was never fitted is not
+missing; fault clears by itself only after 30 s of fault and 10 s healthy; presence is *known* only through a healthy
+sensor that sees standing users; a radar that is flooded by clutter earns no dark, its faces are in fault.
 """
 
 import dataclasses
@@ -13,18 +12,12 @@ import enum
 from collections.abc import Mapping
 
 from configs.schema import Road, SiteConfig
-from device.radar_watch import RadarWatch
+from device.camera_alone import CameraAlone
+from device.sensor_board import SensorBoard
 from hal.clock import NS_PER_S
-from hal.interfaces import RadarFrame
-
-STALE_S = 0.5
-"""The one number for stale (DESIGN.md §3). A polled radar that is silent on an empty road has its own, see Watch."""
 
 FAULT_AT_LEAST_S = 30.0
 HEALTHY_FOR_S = 10.0
-
-CAMERA_ALONE_MAX_S = 24 * 3600.0
-"""A camera at night or in fog sees less than it says: a county has a day to mend the radar."""
 
 
 class Health(enum.StrEnum):
@@ -32,14 +25,6 @@ class Health(enum.StrEnum):
 
     OK = "ok"
     DEGRADED = "degraded"
-    FAULT = "fault"
-
-
-class SensorState(enum.StrEnum):
-    """State of one sensor."""
-
-    OK = "ok"
-    STALE = "stale"
     FAULT = "fault"
 
 
@@ -71,14 +56,6 @@ LADDER_WORDS: Mapping[Ladder, str] = {
 }
 
 
-@dataclasses.dataclass(slots=True)
-class _Sensor:
-    stale_after_ns: int
-    watch: RadarWatch
-    heard_ns: int | None = None
-    problem: str | None = None
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class FaceHealth:
     """Health of a face and why, in words a technician can act on. ``reasons`` is empty when ok."""
@@ -107,100 +84,6 @@ class _Watch:
     def sensors(self) -> frozenset[str]:
         """All of them."""
         return frozenset().union(*self.moving.values(), *self.presence.values())
-
-
-class SensorBoard:
-    """When each sensor was last heard, what it says of itself and what its frames say of it.
-
-    ``stale_after_s`` overrides the one number for sensors that are polled on a silent road.
-    """
-
-    def __init__(self, sensors: frozenset[str], stale_after_s: Mapping[str, float]) -> None:
-        self._sensors = {
-            name: _Sensor(round(stale_after_s.get(name, STALE_S) * NS_PER_S), RadarWatch(polled=name in stale_after_s))
-            for name in sorted(sensors)
-        }
-        self._all = frozenset(self._sensors)
-        self.suspects: frozenset[str] = frozenset()
-        """Radars that are flooded or slow: heard and acted on, but not as good as they should be."""
-
-    def heard(self, sensor: str, at_ns: int) -> None:
-        """A frame came. Unknown sensors are ignored."""
-        entry = self._sensors.get(sensor)
-        if entry is not None and (entry.heard_ns is None or at_ns > entry.heard_ns):
-            entry.heard_ns = at_ns
-
-    def take(self, frame: RadarFrame) -> None:
-        """Judges a radar by a frame that is newer than the last one. Unknown radars are ignored."""
-        entry = self._sensors.get(frame.radar)
-        if entry is None:
-            return
-        watch = entry.watch
-        watch.take(frame)
-        if (watch.flooded or watch.slow) is not (frame.radar in self.suspects):
-            self.suspects = self.suspects ^ {frame.radar}
-
-    def problem(self, sensor: str, problem: str | None) -> None:
-        """The sensor's own word."""
-        if sensor in self._sensors:
-            self._sensors[sensor].problem = problem
-
-    def state(self, sensor: str, now_ns: int) -> SensorState:
-        """Whether to believe it now."""
-        entry = self._sensors[sensor]
-        if entry.problem is not None or entry.watch.frozen:
-            return SensorState.FAULT
-        if entry.heard_ns is None or now_ns - entry.heard_ns > entry.stale_after_ns:
-            return SensorState.STALE
-        return SensorState.OK
-
-    def healthy(self, now_ns: int) -> frozenset[str]:
-        """All sensors that can be acted on now; the same object for as long as that is every one of them."""
-        ok = SensorState.OK
-        lost = [name for name in self._sensors if self.state(name, now_ns) is not ok]
-        return self._all.difference(lost) if lost else self._all
-
-    def stale_from_ns(self) -> int | None:
-        """When the next sensor goes stale if none is heard again; None when any is stale or in fault already."""
-        times_ns = []
-        for entry in self._sensors.values():
-            if entry.heard_ns is None or entry.problem is not None or entry.watch.frozen:
-                return None
-            times_ns.append(entry.heard_ns + entry.stale_after_ns + 1)
-        return min(times_ns, default=None)
-
-    def flooded(self, sensor: str) -> bool:
-        """Whether clutter hides from it what it should see."""
-        return sensor in self.suspects and self._sensors[sensor].watch.flooded
-
-    def trusted(self, healthy: frozenset[str]) -> frozenset[str]:
-        """Of those that can be acted on, the ones whose road users may be spoken of."""
-        return healthy if not self.suspects else frozenset(name for name in healthy if not self.flooded(name))
-
-    def why(self, sensor: str, now_ns: int) -> str:
-        """What is wrong, in words."""
-        entry = self._sensors[sensor]
-        if entry.problem is not None:
-            return f"{sensor}: {entry.problem}"
-        if entry.watch.frozen:
-            return f"{sensor}: frozen, the same moving targets in every frame"
-        if entry.heard_ns is None:
-            return f"{sensor}: not heard yet"
-        if self.state(sensor, now_ns) is SensorState.STALE:
-            return f"{sensor}: silent for {(now_ns - entry.heard_ns) / NS_PER_S:.0f} s"
-        if entry.watch.flooded:
-            return f"{sensor}: flooded by clutter"
-        now_hz, pace_hz = entry.watch.rates_hz()
-        return f"{sensor}: {now_hz:.0f} frames a second, {pace_hz:.0f} before"
-
-    def age_ms(self, sensor: str, now_ns: int) -> float | None:
-        """Milliseconds since it was heard, None when never."""
-        heard_ns = self._sensors[sensor].heard_ns
-        return None if heard_ns is None else (now_ns - heard_ns) / 1e6
-
-    def names(self) -> list[str]:
-        """All sensors."""
-        return list(self._sensors)
 
 
 def watches(config: SiteConfig, not_fitted: frozenset[str] = frozenset()) -> dict[str, _Watch]:
@@ -256,17 +139,17 @@ class _Found:
 
 
 class FaceHealthKeeper:
-    """Health of one face over time. ``booted`` says that boot and commissioning count as done (replay)."""
+    """Health of one face over time. ``booted`` says that boot and commissioning count as done (replay);
+    ``camera_alone_s`` is what had been spent of the day of camera alone before ``start_ns``."""
 
-    def __init__(self, watch: _Watch, *, booted: bool, start_ns: int) -> None:
+    def __init__(self, watch: _Watch, *, booted: bool, start_ns: int, camera_alone_s: float = 0.0) -> None:
         self._watch = watch
         self._sensors = watch.sensors
         self._in_fault = not booted
         self._booting = not booted
         self._fault_since_ns = start_ns
         self._healthy_since_ns: int | None = None
-        self._camera_alone: tuple[int, int] | None = None
-        """Since when a camera has stood alone, and when it last did."""
+        self._camera_alone = CameraAlone(start_ns, camera_alone_s)
         presence_known = bool(watch.presence) and all(watch.presence.values())
         self._well = FaceHealth(Health.OK, (), presence_known) if watch.moving else None
 
@@ -278,7 +161,11 @@ class FaceHealthKeeper:
     @property
     def settled(self) -> bool:
         """Whether time alone changes nothing here while every sensor is heard: well, or with nothing to watch."""
-        return (not self._in_fault or not self._watch.moving) and self._camera_alone is None
+        return (not self._in_fault or not self._watch.moving) and not self._camera_alone.counting
+
+    def camera_alone_s(self, now_ns: int) -> float:
+        """What is spent of the day of camera alone."""
+        return self._camera_alone.spent_s(now_ns)
 
     def step(self, now_ns: int, board: SensorBoard, healthy: frozenset[str], stuck: str | None) -> FaceHealth:
         """Judges the face. ``stuck`` names a stuck target, which is a fault of its own."""
@@ -286,7 +173,7 @@ class FaceHealthKeeper:
             self._well is not None
             and not self._in_fault
             and stuck is None
-            and self._camera_alone is None
+            and not self._camera_alone.counting
             and not board.suspects
             and self._sensors <= healthy
         ):
@@ -330,7 +217,9 @@ class FaceHealthKeeper:
             found.losses.extend(board.why(name, now_ns) for name in lost)
             if lost:
                 found.step_down(Ladder.FEWER if sensors & healthy else Ladder.RADAR_ALONE)
-        self._limit_camera_alone(now_ns, found)
+        alone = found.ladder is Ladder.CAMERA_ALONE
+        if self._camera_alone.over(now_ns, alone=alone, radars_back=self._radars_back(board, healthy)):
+            found.faults.extend([*found.losses, "camera alone for more than 24 h"])
         return found
 
     def _rung(self, sensors: frozenset[str], believed: frozenset[str]) -> Ladder:
@@ -342,15 +231,11 @@ class FaceHealthKeeper:
             return Ladder.RADAR_ALONE
         return Ladder.FEWER
 
-    def _limit_camera_alone(self, now_ns: int, found: _Found) -> None:
-        """A day of camera alone is a fault; a radar that comes back for less than ten seconds begins no new day."""
-        if found.ladder is Ladder.CAMERA_ALONE:
-            since_ns = now_ns if self._camera_alone is None else self._camera_alone[0]
-            self._camera_alone = (since_ns, now_ns)
-            if (now_ns - since_ns) / NS_PER_S > CAMERA_ALONE_MAX_S:
-                found.faults.extend([*found.losses, "camera alone for more than 24 h"])
-        elif self._camera_alone is not None and (now_ns - self._camera_alone[1]) / NS_PER_S >= HEALTHY_FOR_S:
-            self._camera_alone = None
+    def _radars_back(self, board: SensorBoard, healthy: frozenset[str]) -> bool:
+        """Whether each watched approach that has radars has one to believe."""
+        fitted = [sensors & self._watch.radars for sensors in self._watch.moving.values()]
+        good = board.trusted(healthy)
+        return all(radars & good for radars in fitted if radars)
 
     def _recover(self, now_ns: int) -> list[str]:
         if self._healthy_since_ns is None:

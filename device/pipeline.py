@@ -21,8 +21,9 @@ from device.day import DayState
 from device.decision import FaceDecider, FaceDecision, usable
 from device.events import Event, EventKind
 from device.fusion import Fuser
-from device.health import FaceHealthKeeper, Health, SensorBoard, watches
+from device.health import FaceHealthKeeper, Health, watches
 from device.observation import CameraObservation, Observation, SensorProblem
+from device.sensor_board import SensorBoard
 from device.tracking import RadarTracker
 from device.tracks import Track
 from device.voice import VoiceKeeper
@@ -57,7 +58,8 @@ class Pipeline:
     """The whole decision of one node.
 
     ``booted`` counts boot and commissioning as done; ``not_fitted`` names sensors of the site file that are not there
-    (replay); ``stale_after_s`` overrides the one number for stale for sensors that are polled on a silent road.
+    (replay); ``stale_after_s`` overrides the one number for stale for sensors that are polled on a silent road;
+    ``camera_alone_s`` is what each face had spent of its day of camera alone (see ``camera_alone_s`` below).
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Pipeline:
         booted: bool = False,
         not_fitted: frozenset[str] = frozenset(),
         stale_after_s: Mapping[str, float] | None = None,
+        camera_alone_s: Mapping[str, float] | None = None,
     ) -> None:
         self.counters = Counters()
         self._config = config
@@ -94,8 +97,9 @@ class Pipeline:
         if booted:
             for name in sensors:
                 self.board.heard(name, start_ns)
+        spent_s = camera_alone_s or {}
         self._health = {
-            face: FaceHealthKeeper(watch, booted=booted, start_ns=start_ns)
+            face: FaceHealthKeeper(watch, booted=booted, start_ns=start_ns, camera_alone_s=spent_s.get(face, 0.0))
             for face, watch in watches(config, not_fitted).items()
         }
         self._deciders = {face: FaceDecider(face, config) for face in config.approaches}
@@ -107,6 +111,12 @@ class Pipeline:
     def booting(self) -> bool:
         """Whether any face still earns its first 10 s of health."""
         return any(keeper.booting for keeper in self._health.values())
+
+    def camera_alone_s(self, now_ns: int) -> dict[str, float]:
+        """What the faces have spent of their day of camera alone, for whoever begins after this one; only those that
+        have spent any."""
+        spent = {face: keeper.camera_alone_s(now_ns) for face, keeper in self._health.items()}
+        return {face: spent_s for face, spent_s in spent.items() if spent_s > 0}
 
     def configure(self, config: SiteConfig) -> None:
         """Takes new policy and voice values between two steps. Devices and approaches must be the same."""

@@ -7,7 +7,7 @@ rest and gets ``reach_m`` too where it has use for it.
 from typing import Any
 
 from configs.schema import Radar, SiteConfig
-from device.health import STALE_S
+from device.sensor_board import STALE_S
 from device.site import driver_options
 from hal import registry
 from hal.interfaces import RadarDecoder

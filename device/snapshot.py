@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from device.events import Event, EventKind
-from device.health import SensorState, unwatched
+from device.health import unwatched
 from device.pipeline import cause_body
+from device.sensor_board import SensorState
 from hal.clock import NS_PER_S, ClockQuality
 from hal.interfaces import Shows
 

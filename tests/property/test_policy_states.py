@@ -17,9 +17,10 @@ from configs.schema import RoadUser, SiteConfig
 from device.day import DAYLIGHT
 from device.decision import FaceDecider, FaceDecision
 from device.gap import GapKeeper, _Named
-from device.health import FaceHealthKeeper, Health, SensorBoard, watches
+from device.health import FaceHealthKeeper, Health, watches
 from device.observation import CameraObservation, Observation, SensorProblem, Zone, ZoneCount
 from device.pipeline import Output, Pipeline
+from device.sensor_board import SensorBoard
 from device.stuck import StuckWatch
 from device.tracks import Track, TrackState
 from hal.clock import NS_PER_S

@@ -13,10 +13,9 @@ from device.health import (
     FaceHealthKeeper,
     Health,
     Ladder,
-    SensorBoard,
-    SensorState,
     watches,
 )
+from device.sensor_board import SensorBoard, SensorState
 from hal.interfaces import RadarFrame, RadarTarget
 from tests.support.road import site
 from tests.support.tracks import BRANCH, EAST, WEST, ns
@@ -45,7 +44,9 @@ class Junction:
         self.names = {*config.radars, *config.cameras}
         self.board = SensorBoard(frozenset(self.names), kwargs.get("stale_after_s", {}))
         self.keepers = {
-            face: FaceHealthKeeper(watch, booted=booted, start_ns=ns(0))
+            face: FaceHealthKeeper(
+                watch, booted=booted, start_ns=ns(0), camera_alone_s=kwargs.get("camera_alone_s", 0.0)
+            )
             for face, watch in watches(config, kwargs.get("not_fitted", frozenset())).items()
         }
 
@@ -151,15 +152,96 @@ def test_a_camera_stands_alone_for_a_day_and_not_longer() -> None:
     assert late.reasons == ("r_west: broken", "camera alone for more than 24 h")
 
 
-@pytest.mark.parametrize(("back_s", "after"), [(9.9, Health.FAULT), (10.0, Health.DEGRADED)])
-def test_a_radar_that_comes_back_for_less_than_ten_seconds_begins_no_new_day(back_s: float, after: Health) -> None:
+@pytest.mark.parametrize(("back_s", "after"), [(3599.9, Health.FAULT), (3600.0, Health.DEGRADED)])
+def test_a_radar_that_comes_back_for_less_than_an_hour_begins_no_new_day(back_s: float, after: Health) -> None:
     junction = Junction()
     hourly(junction, range(20), "r_west")
     last_s = 19 * HOUR_S
     assert junction.at(last_s + 1).health is Health.OK
-    assert junction.at(last_s + back_s).health is Health.OK
-    junction.at(last_s + back_s + 0.1, "r_west")
+    assert junction.at(last_s + 1 + back_s).health is Health.OK
+    junction.at(last_s + 1 + back_s + 0.1, "r_west")
     assert junction.at(25 * HOUR_S, "r_west").health is after
+
+
+def test_an_hour_of_the_radar_is_an_unbroken_one() -> None:
+    junction = Junction()
+    hourly(junction, range(20), "r_west")
+    for minutes in range(0, 240, 30):
+        junction.at(19.5 * HOUR_S + minutes * 60, *(["r_west"] if minutes % 60 else []))
+    assert junction.at(25 * HOUR_S, "r_west").health is Health.FAULT
+
+
+@pytest.mark.parametrize("also", [("c_main",), ("c_main", "c_branch"), ("c_branch",), ("r_east", "r_east2")])
+def test_whatever_else_is_lost_and_comes_back_the_dead_radar_begins_no_new_day(also: tuple[str, ...]) -> None:
+    junction = Junction()
+    for hour in range(24):
+        assert junction.at(hour * HOUR_S, "r_west").health is Health.DEGRADED
+        for second in range(1, 14):
+            junction.at(hour * HOUR_S + second, "r_west", *also)
+        for second in range(14, 60, 5):
+            junction.at(hour * HOUR_S + second, "r_west")
+    late = junction.at(24 * HOUR_S + 1, "r_west")
+    assert late.health is Health.FAULT and late.reasons[-1] == "camera alone for more than 24 h"
+
+
+def test_a_radar_that_comes_back_flooded_by_clutter_is_not_back() -> None:
+    junction = Junction()
+    hourly(junction, range(20), "r_west")
+    feed(junction, "r_west", flood(11), from_s=19.1 * HOUR_S)
+    hourly(junction, (19.2, 20.3))
+    assert junction.at(25 * HOUR_S, "r_west").health is Health.FAULT
+
+
+def test_a_second_radar_of_the_same_approach_is_enough() -> None:
+    junction = Junction()
+    hourly(junction, range(20), "r_east", "r_east2")
+    hourly(junction, (19.1, 20.2), "r_east2")
+    assert junction.at(25 * HOUR_S, "r_east", "r_east2").health is Health.DEGRADED
+
+
+def test_the_radar_of_one_approach_does_not_make_up_for_that_of_another() -> None:
+    junction = Junction()
+    hourly(junction, range(20), "r_west")
+    hourly(junction, (19.5, 20.6), "r_east", "r_east2")
+    hourly(junction, (20.7, 21.8), "r_west")
+    assert junction.at(25 * HOUR_S, "r_west").health is Health.FAULT
+
+
+def test_after_the_day_a_radar_that_works_is_enough_and_the_day_comes_with_the_hour() -> None:
+    junction = Junction()
+    hourly(junction, range(26), "r_west")
+    since_s = 26 * HOUR_S
+    assert junction.at(since_s).health is Health.FAULT
+    assert junction.at(since_s + 10).health is Health.OK, "nobody waits an hour for what the radar sees"
+    assert junction.at(since_s + 20, "r_west").health is Health.FAULT, "it was not mended"
+    hourly(junction, (27, 28.1))
+    assert junction.at(28.2 * HOUR_S, "r_west").health is Health.DEGRADED
+
+
+def test_what_was_spent_of_the_day_before_a_restart_counts() -> None:
+    junction = Junction()
+    hourly(junction, range(19), "r_west")
+    spent_s = junction.keepers[BRANCH].camera_alone_s(ns(18 * HOUR_S))
+    assert spent_s == 18 * HOUR_S
+    again = Junction(booted=False, camera_alone_s=spent_s)
+    again.at(0, "r_west")
+    assert again.at(10, "r_west").health is Health.DEGRADED, "boot is earned on what is left of the day"
+    assert again.at(6 * HOUR_S, "r_west").health is Health.DEGRADED
+    assert again.at(6 * HOUR_S + 1, "r_west").health is Health.FAULT
+
+
+def test_after_a_restart_an_hour_of_the_radar_gives_the_day_back_too() -> None:
+    junction = Junction(camera_alone_s=20 * HOUR_S)
+    assert junction.at(1) == FaceHealth(Health.OK, (), presence_known=True)
+    assert not junction.keepers[BRANCH].settled, "time alone changes something: the day comes back"
+    junction.at(1 + HOUR_S)
+    assert junction.keepers[BRANCH].settled and junction.keepers[BRANCH].camera_alone_s(ns(2 * HOUR_S)) == 0.0
+
+
+def test_more_than_a_day_is_never_told_or_believed() -> None:
+    junction = Junction(camera_alone_s=1e300)
+    assert junction.keepers[BRANCH].camera_alone_s(ns(5)) == 24 * HOUR_S
+    assert junction.at(1, "r_west").health is Health.FAULT
 
 
 # --- fault is left slowly --------------------------------------------------------------------------------------------
