@@ -20,6 +20,8 @@ from typing import Any
 from configs.loader import load_site
 from configs.schema import SiteConfig
 from device import ipc, realtime
+from device.camera_alone_file import FILE as CAMERA_ALONE_FILE
+from device.camera_alone_file import CameraAloneFile
 from device.chronicle import Chronicle
 from device.control import ControlError, ControlServer
 from device.day import DayState, day_state
@@ -90,7 +92,8 @@ class Core:
         self.vision = VisionReceiver(run_dir, self.inbox, clock)
         self.radars = {name: RadarThread(name, radar, self.inbox, clock) for name, radar in config.radars.items()}
         self.speakers = Speakers(config, clock)
-        self.pipeline = self._new_pipeline()
+        self.camera_alone = CameraAloneFile(state_dir / CAMERA_ALONE_FILE, config.approaches)
+        self.pipeline = self._new_pipeline(self.camera_alone.spent_s)
         self.chronicle = Chronicle(config)
         self.parts = Parts()
         self.latency: dict[str, Latency] = {"radar": Latency(), "camera": Latency()}
@@ -173,6 +176,7 @@ class Core:
         if now_ns - self._day_read_ns > NS_PER_S:
             self._day_read_ns = now_ns
             self.day = self._read_day()
+            self.camera_alone.keep(self.pipeline.camera_alone_s(now_ns))
         for call in calls:
             self._answer(call)
 
@@ -313,7 +317,8 @@ class Core:
         if "core" in restarts:
             self.stop(ipc.EXIT_RESTART)
         elif "pipeline" in restarts:
-            self.pipeline, self.chronicle = self._new_pipeline(), Chronicle(config)
+            spent_s = self.pipeline.camera_alone_s(self.clock.monotonic_ns())
+            self.pipeline, self.chronicle = self._new_pipeline(spent_s), Chronicle(config)
         else:
             self.pipeline.configure(config)
             self.chronicle.configure(config)
@@ -373,8 +378,13 @@ class Core:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _new_pipeline(self) -> Pipeline:
-        return Pipeline(self.config, start_ns=self.clock.monotonic_ns(), stale_after_s=stale_after_s(self.config))
+    def _new_pipeline(self, camera_alone_s: Mapping[str, float]) -> Pipeline:
+        return Pipeline(
+            self.config,
+            start_ns=self.clock.monotonic_ns(),
+            stale_after_s=stale_after_s(self.config),
+            camera_alone_s=camera_alone_s,
+        )
 
     def _read_day(self) -> DayState:
         return day_state(self.config, local_time(self.clock.wall_ns()), self.clock.quality())
@@ -390,6 +400,7 @@ class Core:
             self.incident_files.put(self.incidents.end())
         self.incident_files.close()
         self.speakers.close()
+        self.camera_alone.close()
         self.journal.append(Event(EventKind.NODE, self.clock.monotonic_ns(), None, {"state": "stopped"}))
         self.journal.close()
         self.guard.close()
@@ -400,7 +411,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m device.core", description=__doc__)
     parser.add_argument("--config", type=pathlib.Path, required=True, help="site file, reported in the status")
     parser.add_argument("--run-dir", type=pathlib.Path, required=True, help="sockets and the compiled configuration")
-    parser.add_argument("--state-dir", type=pathlib.Path, required=True, help="journal")
+    parser.add_argument(
+        "--state-dir", type=pathlib.Path, required=True, help="journal, incidents, hours of camera alone"
+    )
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="level=%(levelname)s part=core %(message)s")
     try:

@@ -83,6 +83,9 @@ def part_states(core: "Core", now_ns: int) -> dict[str, dict[str, Any]]:
     parts["chronicle"] = _part("ERROR" if problem else "OK", problem)
     problem = core.incident_files.problem()
     parts["incidents"] = _part("ERROR" if problem else "OK", problem)
+    if core.config.cameras:
+        problem = core.camera_alone.problem()
+        parts["camera_alone"] = _part("ERROR" if problem else "OK", problem)
     for approach in unwatched(core.config):
         parts[approach] = _part("WARN", f"{approach}: no sensor in the site file watches it")
     if not core.day.clock_trusted:

@@ -50,6 +50,14 @@ _TABLE: tuple[tuple[str, str], ...] = (
         r"incident recordings: the disk does not keep up, (?P<n>\d+) messages dropped",
         N_("incident recordings: the disk does not keep up, {n} messages dropped"),
     ),
+    (
+        r"hours of camera alone cannot be written: (?P<why>.+)",
+        N_("hours of camera alone cannot be written: {why}"),
+    ),
+    (
+        r"hours of camera alone: the disk does not keep up",
+        N_("hours of camera alone: the disk does not keep up"),
+    ),
     (r"not connected or not ready", N_("not connected or not ready")),
     (
         r"the wall clock cannot be trusted: voice quiet, lamp at full brightness",
