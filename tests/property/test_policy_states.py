@@ -1,54 +1,71 @@
 """The policy's state machine, explored to the end: every state that can be reached, with every class of input.
 
-A state is a face's memory (decision, gap, stuck target, health) with its times as ages in steps of ten seconds; an
-input says which sensors are lost, who comes and who is on the own side. Beside the policy runs a second, plain account
-of what was lost and seen when; dark is compared with that. Then every ordered pair of faults through the pipeline.
+A state is a face's memory (decision, stuck target, health) with its times as ages in steps of ten seconds; an input
+says which sensors are lost, who comes, who is on the own side and what the weather is. Beside the policy runs a second,
+plain account of what went in, and it foretells level, health and rung of every step exactly. What needs finer steps
+(hold and shortest time on) is in test_hold_states.py, every way a sensor fails in test_ladder_states.py.
 """
 
-import copy
 import dataclasses
+import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from configs.schema import RoadUser, SiteConfig
-from device.day import DAYLIGHT
+from device.camera_alone import CameraAlone
+from device.day import DAYLIGHT, DayState
 from device.decision import FaceDecider, FaceDecision
-from device.gap import GapKeeper, _Named
-from device.health import FaceHealthKeeper, Health, watches
-from device.observation import CameraObservation, Observation, SensorProblem, Zone, ZoneCount
-from device.pipeline import Output, Pipeline
-from device.sensor_board import SensorBoard
+from device.health import FaceHealth, FaceHealthKeeper, Health, Ladder, watches
 from device.stuck import StuckWatch
 from device.tracks import Track, TrackState
 from hal.clock import NS_PER_S
-from hal.interfaces import RadarFrame, RadarTarget, Shows
+from hal.interfaces import Shows
+from tests.support.exploring import Count, Memory, explored
+from tests.support.health_account import RECOVERY, STEP_S, HealthAccount, heard, later, shorten_days
 from tests.support.road import START_NS, site
 from tests.support.tracks import BRANCH, EAST, by_approach, seen, waits
 
-STEP_S = 10
 HOLD_S = 10.0
-AGES = 4
-"""Steps after which an age makes no difference any more: 40 s is longer than every time in the policy here."""
+STUCK = 3
+"""Thirty seconds, in steps."""
 
-STUCK, FAULT, RECOVERY = 3, 3, 1
-"""30 s, 30 s and 10 s in steps."""
+FOUL = dataclasses.replace(DAYLIGHT, night=True, wet=True, visibility_m=40.0)
+"""Night, a wet road and fog: 2.5 s more on every horizon, and seven tenths of the deceleration."""
 
-INSIDE = ("inside", "two")
+FAR_S = {BRANCH: 9.9, EAST: 7.0}
+"""An arrival outside every horizon by day and inside every one in foul weather. Branch: 9.5 s with nobody there and
+7.5 s for a car, 2.5 s more each; main at 10 m/s: 6.0 s and 9.1 s."""
 
-MUTABLE = (FaceDecider, FaceHealthKeeper, GapKeeper, StuckWatch, _Named)
-FORGET = {"_dark", "_policy", "_approach", "_watch", "_well", "_table_s", "_day", "_wide", "_gap"}
-"""Configuration and caches, the same in every state; and the gap's memory: who comes here is inside every gap."""
+MEMORY = Memory(
+    mutable=(FaceDecider, FaceHealthKeeper, StuckWatch, CameraAlone),
+    # Configuration and caches, the same in every state; and the gap's memory, because whoever comes here is inside or
+    # outside whatever class was believed.
+    forget=frozenset(
+        {"_dark", "_face", "_policy", "_approach", "_watch", "_well", "_day", "_wide", "_stopping", "_gap", "_sensors"}
+        | {"_own_present", "_lamp_m", "_conflicts"}
+    ),
+    age_s=4 * STEP_S,
+    # Since when it was in fault before makes no difference once that is over.
+    only=lambda value: ("_camera_alone",) if type(value) is FaceHealthKeeper and not value._in_fault else None,
+)
 
 
-def junction() -> SiteConfig:
-    """One radar, one camera, and times that are whole steps."""
+def junction(*, main_camera: bool, caution_requires: str = "any") -> SiteConfig:
+    """One main approach with a radar, and a camera too where one is asked for; a camera on the branch; and times that
+    are whole steps. Only faces whose own users are seen may ask for them."""
     raw = site(hold_s=HOLD_S, stuck_cause_s=30, min_on_s=1).model_dump(mode="json", exclude_none=True)
+    raw["policy"]["caution_requires"] = caution_requires
     del raw["approaches"]["main_west"], raw["radars"]["r_west"]
     raw["approaches"][BRANCH]["conflicts"] = [EAST]
     raw["lamps"]["l_main"]["faces"] = [EAST]
+    if caution_requires != "any":
+        del raw["lamps"]["l_main"]
+    if main_camera:
+        zone = [[0, 0], [1, 0], [1, 1]]
+        raw["cameras"]["c_main"] = {"driver": "opencv", "source": "1", "zones": {EAST: {"approach": zone}}}
     return SiteConfig.model_validate(raw)
 
 
@@ -59,255 +76,182 @@ class Input:
     lost: frozenset[str]
     comes: str
     own: str
+    day: DayState = DAYLIGHT
 
-    def tracks(self, now_ns: int) -> list[Track]:
+    def tracks(self, face: str) -> list[Track]:
         """What trackers can give: nothing of a sensor that is lost."""
-        at = {"updated_ns": now_ns}
-        found = {
-            "nobody": [],
-            "inside": [seen(EAST, 3.0, **at)],
-            "two": [seen(EAST, 3.0, **at), seen(EAST, 5.0, number=2, **at)],
-        }[self.comes]
-        return (
-            found
-            + {
-                "nobody": [],
-                "waits": [waits(**at)],
-                "parked": [waits(RoadUser.TRUCK, state=TrackState.PARKED, **at)],
-            }[self.own]
-        )
+        sensor = "c_main" if "r_east" in self.lost else "r_east"
+        arrivals_s = {"nobody": (), "inside": (3.0,), "two": (3.0, 5.0), "far": (FAR_S[face],)}[self.comes]
+        found = [seen(EAST, s, number=number, sensor=sensor) for number, s in enumerate(arrivals_s, start=1)]
+        if self.own == "nobody":
+            return found
+        parked = self.own == "parked"
+        return [*found, waits(RoadUser.TRUCK, state=TrackState.PARKED) if parked else waits()]
 
 
-def inputs() -> Iterator[Input]:
-    for lost in (frozenset(), frozenset({"r_east"}), frozenset({"c_branch"}), frozenset({"r_east", "c_branch"})):
-        coming = ("nobody",) if "r_east" in lost else ("nobody", "inside", "two")
-        own = ("nobody",) if "c_branch" in lost else ("nobody", "waits", "parked")
-        yield from (Input(lost, *pair) for pair in itertools.product(coming, own))
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What is explored: a face of a junction, and how much of the road is varied."""
+
+    name: str
+    face: str
+    main_camera: bool
+    floor: tuple[int, int]
+    """So many states and transitions it must find at least."""
+    requires: str = "any"
+    comes: tuple[tuple[str, DayState], ...] = (("nobody", DAYLIGHT), ("inside", DAYLIGHT))
+    own: tuple[str, ...] = ("nobody", "waits")
+
+    def fitted(self) -> tuple[str, ...]:
+        return ("r_east", "c_main", "c_branch") if self.main_camera else ("r_east", "c_branch")
+
+    def sees_main(self, lost: frozenset[str]) -> bool:
+        return "r_east" not in lost or (self.main_camera and "c_main" not in lost)
+
+    def is_cause(self, given: Input) -> bool:
+        """Whether the face must be lit by this input. Presence unknown counts as present."""
+        if given.comes == "nobody" or (given.comes == "far" and given.day is DAYLIGHT):
+            return False
+        somebody = given.own != "nobody" or "c_branch" in given.lost
+        return somebody or (self.face == BRANCH and self.requires == "any")
+
+    @functools.cache  # noqa: B019 - a case lives as long as the module
+    def says(self, lost: frozenset[str]) -> tuple[tuple[str, str], ...]:
+        """What each sensor does: a lost radar is silent, a lost camera says so."""
+        word = {"r_east": "silent"}
+        return tuple((name, word.get(name, "problem") if name in lost else "ok") for name in self.fitted())
+
+    @functools.cache  # noqa: B019
+    def tracks(self, given: Input) -> list[Track]:
+        return given.tracks(self.face)
+
+    def inputs(self) -> Iterator[Input]:
+        for chosen in itertools.product((False, True), repeat=len(self.fitted())):
+            lost = frozenset(itertools.compress(self.fitted(), chosen))
+            coming = self.comes if self.sees_main(lost) else self.comes[:1]
+            own = self.own if "c_branch" not in lost else self.own[:1]
+            for (comes, day), there in itertools.product(coming, own):
+                yield Input(lost, comes, there, day)
+
+
+@dataclasses.dataclass(frozen=True)
+class Foretold:
+    """What the face must be at a step."""
+
+    health: Health
+    ladder: Ladder
+    level: str
+    camera_alone_over: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """What went in and came out, in steps ago, told without the policy's own memory. Each is counted as far as
-    something depends on it."""
+    """What went in, in steps ago, told without the policy's own memory."""
 
+    health: HealthAccount
     cause: int = 3  # somebody inside the horizon was really seen
     met: int = 3  # the same, and somebody on the branch who is not parked
-    lost: int = 2  # the radar was lost
-    fault: int = 0  # so many steps on end the face has been in fault
-    alone: int = 0  # for so many steps on end one road user has been the only cause
+    sole: int | None = None  # one road user began to be the only cause
 
-    def after(self, given: Input, cause: bool, decision: FaceDecision) -> "Account":
-        alone = min(AGES, self.alone + 1) if cause and given.comes == "inside" else 0
-        return Account(
-            cause=0 if cause else min(3, self.cause + 1),
-            met=0 if cause and given.own == "waits" else min(3, self.met + 1),
-            lost=0 if "r_east" in given.lost else min(2, self.lost + 1),
-            fault=min(3, self.fault + 1) if decision.health is Health.FAULT else 0,
-            alone=alone,
-        )
+    def after(self, case: Case, given: Input) -> tuple["Account", Foretold]:
+        sees, radar = case.sees_main(given.lost), "r_east" not in given.lost
+        stuck = self.sole is not None and self.sole + 1 >= STUCK
+        account, over = self.health.after(reason=not sees or stuck, camera_alone=sees and not radar, radars_back=radar)
+        if account.fault:
+            health, ladder = Health.FAULT, Ladder.NONE
+        elif not given.lost:
+            health, ladder = Health.OK, Ladder.ALL
+        else:
+            health, ladder = Health.DEGRADED, Ladder.RADAR_ALONE if radar else Ladder.CAMERA_ALONE
+        # The hold of one step times 1 or 1.5 ends before the second step, times 2 with it.
+        held = 2 if ladder in (Ladder.NONE, Ladder.CAMERA_ALONE) else 1
+        is_cause = case.is_cause(given)
+        cause = 0 if is_cause else min(3, self.cause + 1)
+        met = 0 if is_cause and given.own == "waits" else min(3, self.met + 1)
+        if is_cause:
+            sole = None if given.comes == "two" else 0 if self.sole is None else later(self.sole, STUCK)
+        else:
+            sole = later(self.sole, STUCK) if cause <= held else None
+        level = "alert" if met <= held else "caution" if cause <= held else "clear"
+        return Account(account, cause, met, sole), Foretold(health, ladder, level, over)
 
 
 class Machine:
-    """A face and its health, which can be copied and compared."""
+    """A face and its health at a time, with the account beside them."""
 
-    def __init__(self, face: str, config: SiteConfig) -> None:
-        self.decider = FaceDecider(face, config)
-        self.keeper = FaceHealthKeeper(watches(config)[face], booted=True, start_ns=START_NS)
+    def __init__(self, case: Case, *, booted: bool) -> None:
+        config = junction(main_camera=case.main_camera, caution_requires=case.requires)
+        self.decider = FaceDecider(case.face, config)
+        self.keeper = FaceHealthKeeper(watches(config)[case.face], booted=booted, start_ns=START_NS)
+        self.now_ns = START_NS
+        self.account = Account(HealthAccount.at_start(booted=booted))
 
-    def copied(self) -> "Machine":
-        other = copy.copy(self)
-        other.decider, other.keeper = _copied(self.decider), _copied(self.keeper)
-        return other
+    def after(self, case: Case, given: Input) -> tuple["Machine", tuple[FaceHealth, FaceDecision, Foretold]]:
+        """The machine one step later."""
+        other = object.__new__(Machine)
+        other.decider, other.keeper = MEMORY.copied(self.decider), MEMORY.copied(self.keeper)
+        other.now_ns = now_ns = self.now_ns + STEP_S * NS_PER_S
+        board = heard(case.says(given.lost), now_ns)
+        health = other.keeper.step(now_ns, board, board.healthy(now_ns), other.decider.stuck(now_ns))
+        tracks = by_approach([track._replace(updated_ns=now_ns) for track in case.tracks(given)])
+        decision = other.decider.step(now_ns, tracks, health, given.day)
+        other.account, foretold = self.account.after(case, given)
+        return other, (health, decision, foretold)
 
-    def step(self, now_ns: int, board: SensorBoard, given: Input) -> FaceDecision:
-        for name in ("r_east", "c_branch"):
-            board.heard(name, now_ns)
-            board.problem(name, "lost" if name in given.lost else None)
-        health = self.keeper.step(now_ns, board, board.healthy(now_ns), self.decider.stuck(now_ns))
-        return self.decider.step(now_ns, by_approach(given.tracks(now_ns)), health, DAYLIGHT)
-
-    def state(self, now_ns: int) -> Any:
-        return _state(self.decider, now_ns), _state(self.keeper, now_ns)
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, MUTABLE):
-        other = copy.copy(value)
-        for name in _names(value):
-            setattr(other, name, _copied(getattr(value, name)))
-        return other
-    if type(value) is dict:
-        return {key: _copied(one) for key, one in value.items()}
-    return value
+    def key(self) -> Any:
+        now_ns = self.now_ns
+        return MEMORY.state(self.decider, now_ns), MEMORY.state(self.keeper, now_ns), self.account
 
 
-def _names(value: Any) -> list[str]:
-    names = vars(value) if hasattr(value, "__dict__") else type(value).__slots__
-    return [name for name in names if name not in FORGET]
+ROAD = (*((comes, DAYLIGHT) for comes in ("nobody", "inside", "two", "far")), ("inside", FOUL), ("far", FOUL))
+OWN = ("nobody", "waits", "parked")
+CASES = (
+    Case("road", BRANCH, False, (690, 18_000), comes=ROAD, own=OWN),
+    Case("road", EAST, False, (690, 18_000), comes=ROAD, own=OWN),
+    Case("own-present", BRANCH, False, (190, 3_000), requires="own_present", comes=(*ROAD[:2], ROAD[-1]), own=OWN),
+    Case("ladder", BRANCH, True, (2_200, 46_000)),
+    Case("ladder", EAST, True, (2_200, 46_000)),
+)
 
 
-def _state(value: Any, now_ns: int) -> Any:
-    if isinstance(value, FaceHealthKeeper) and not value._in_fault:
-        return "well"  # since when it was in fault before makes no difference
-    if isinstance(value, MUTABLE):
-        return tuple([_state(getattr(value, name), now_ns) for name in _names(value)])
-    if isinstance(value, Track):
-        return value.id, value.state, value.sensor
-    if type(value) is int and value >= START_NS - 1000 * NS_PER_S:
-        return min(AGES * STEP_S, round((now_ns - value) / NS_PER_S))
-    if type(value) is dict:
-        return tuple([(key, _state(one, now_ns)) for key, one in sorted(value.items())])
-    if type(value) is tuple:
-        return tuple([_state(one, now_ns) for one in value])
-    return value if isinstance(value, int | str | bool | frozenset | type(None)) else None
-
-
-def is_cause(face: str, given: Input) -> bool:
-    """Whether the face must be lit by this input. On the main road that takes somebody on the branch, and presence
-    unknown counts as present."""
-    somebody = given.own != "nobody" or "c_branch" in given.lost
-    return given.comes in INSIDE and (face == BRANCH or somebody)
-
-
-def explored(face: str) -> Iterator[tuple[Input, Account, Account, FaceDecision]]:
-    """Every transition: what was given, the account before and after it, and the decision."""
-    config = junction()
-    board = SensorBoard(frozenset({"r_east", "c_branch"}), {})
-    every = list(inputs())
-    start = Machine(face, config), Account(), START_NS
-    known = {(start[0].state(START_NS), start[1])}
-    todo = [start]
-    while todo:
-        machine, before, then_ns = todo.pop()
-        now_ns = then_ns + STEP_S * NS_PER_S
-        for given in every:
-            following = machine.copied()
-            decision = following.step(now_ns, board, given)
-            after = before.after(given, is_cause(face, given), decision)
-            yield given, before, after, decision
-            state = following.state(now_ns), after
-            if state not in known:
-                known.add(state)
-                todo.append((following, after, now_ns))
-
-
-def dark_was_earned(given: Input, before: Account, after: Account, decision: FaceDecision) -> None:
-    """What holds for every face in every state."""
-    assert (decision.shows is Shows.CLEAR) <= (after.lost > RECOVERY), "dark with a radar lost ten seconds ago"
-    assert (decision.shows is Shows.CLEAR) <= (decision.health is not Health.FAULT)
-    assert ("c_branch" in given.lost) <= (decision.health is not Health.OK), "a lost camera must be told"
-    assert (decision.level == "alert") <= (decision.shows is Shows.ALERT)
-    assert (after.alone > STUCK) <= (decision.health is Health.FAULT), "one target alone for thirty seconds"
-    if before.fault and not after.fault:
-        assert before.fault >= FAULT, "a fault of less than thirty seconds"
-    if decision.health is not Health.OK:
-        assert decision.reasons, "not well and no reason told"
-
-
-@pytest.mark.parametrize("face", [BRANCH, EAST])
-def test_every_state_with_every_input(face: str) -> None:
-    count = 0
-    for given, before, after, decision in explored(face):
-        count += 1
-        dark_was_earned(given, before, after, decision)
-        cause = is_cause(face, given)
-        assert cause <= (decision.level != "clear")
-        assert (cause and given.own == "waits") <= (decision.level == "alert")
-        assert (decision.level == "clear") <= (after.cause >= 2), "dark inside the hold"
-        assert (decision.level != "clear") <= (after.cause <= 2), "lit for nobody"
-        assert (decision.level == "alert") <= (after.met <= 2), "alert for nobody"
-    assert count > 10_000, f"only {count} transitions: the exploration has lost its way"
-
-
-# --- every ordered pair of faults ----------------------------------------------------------------------------------
-
-SENSORS = ("r_east", "r_west", "c_branch")
-NEEDS = {BRANCH: {"r_east", "r_west"}, EAST: {"r_east"}, "main_west": {"r_west"}}
-TENTH_NS = NS_PER_S // 10
-
-
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """What becomes of one sensor. ``after_s``: within this time its faces must not be dark."""
-
-    name: str
-    sensor: str
-    after_s: float
-    stops: bool = True
-
-
-FAULTS = [
-    *(Fault("silent", sensor, 0.6) for sensor in SENSORS),
-    *(Fault("problem", sensor, 0.0) for sensor in SENSORS),
-    *(Fault("frozen", sensor, 2.0) for sensor in SENSORS[:2]),
-    *(Fault("flood", sensor, 1.1) for sensor in SENSORS[:2]),
-    *(Fault("slow", sensor, 2.0, stops=False) for sensor in SENSORS[:2]),
-]
-
-
-def heard(sensor: str, tenth: int, fault: str | None, busy: bool) -> list[Observation]:
-    """What a sensor says in this tenth of a second."""
-    now_ns = START_NS + tenth * TENTH_NS
-    if fault == "silent" or (fault == "slow" and tenth % 4):
-        return []
-    if sensor == "c_branch":
-        words: list[Observation] = [CameraObservation(sensor, now_ns, (ZoneCount(BRANCH, Zone.WAIT, RoadUser.CAR, 1),))]
-    else:
-        # One after the other at 10 m/s, 30 m apart: somebody is always inside the horizon and reach.
-        nearest_m = 30.0 - tenth % 30
-        distances_m = [nearest_m + 30.0 * k for k in range(3)] if busy else []
-        if fault == "frozen":
-            distances_m = [40.0]
-        if fault == "flood":
-            distances_m = [5.0 + 20.0 * k + 10.0 * (tenth % 2) for k in range(4)]
-        words = [RadarFrame(sensor, now_ns, tuple(RadarTarget(10.0, metres) for metres in distances_m))]
-    return [*words, SensorProblem(sensor, now_ns, "settings lost" if fault == "problem" else None)]
-
-
-def run(first: Fault, second: Fault, *, together: bool, busy: bool) -> Iterator[tuple[Mapping[str, str], Output]]:
-    """All well, then the first fault, a second later the other: ``together`` with the first or instead of it. Yields
-    the sensors that are lost by now, with what became of them, and the output."""
-    pipeline = Pipeline(site(), start_ns=START_NS, booted=True)
-    well_s = 12.0 if "slow" in (first.name, second.name) else 1.0  # a radar shows its pace in ten seconds
-    begins = {first: well_s, second: well_s + 1.0}
-    for tenth in range(round(well_s * 10) + 36):
-        t_s = tenth / 10
-        acting: dict[str, Fault] = {}
-        for fault, from_s in begins.items():
-            if t_s >= from_s and (together or fault is second or t_s < begins[second]):
-                acting.setdefault(fault.sensor, fault)
-        said = {sensor: fault.name for sensor, fault in acting.items()}
-        observations = [one for sensor in SENSORS for one in heard(sensor, tenth, said.get(sensor), busy)]
-        output = pipeline.step(START_NS + tenth * TENTH_NS, DAYLIGHT, observations)
-        assert pipeline.counters.faulty == 0
-        lost = {
-            fault.sensor: fault.name
-            for fault in acting.values()
-            if fault.stops and t_s >= begins[fault] + fault.after_s
-        }
-        yield lost, output
-
-
-@pytest.mark.parametrize(("together", "busy"), [(True, False), (True, True), (False, False)])
-@pytest.mark.parametrize("first", FAULTS, ids=lambda fault: f"{fault.name}-{fault.sensor}")
-def test_no_ordered_pair_of_faults_shows_dark_with_a_needed_sensor_lost(
-    first: Fault, together: bool, busy: bool
-) -> None:
-    for second in FAULTS:
-        if second is first:
-            continue
-        ever_lit = False
-        for lost, output in run(first, second, together=together, busy=busy):
-            for face, decision in output.decisions.items():
-                if NEEDS[face] & set(lost):
-                    assert decision.shows is not Shows.CLEAR, f"{second}: {lost}"
-                    assert decision.health is Health.FAULT and decision.reasons, f"{second}: {lost}"
-                if "c_branch" in lost:
-                    assert decision.health is not Health.OK, f"{second}: {lost}"
-            stale = {sensor for sensor, name in lost.items() if name == "silent"}
-            assert not [track for track in output.tracks if track.sensor in stale], f"{second}: {lost}"
-            # Somebody is inside the horizon from the second frame on: once lit, whatever fails, it stays lit.
-            lit = output.decisions[BRANCH].shows is not Shows.CLEAR
-            assert lit or not (busy and ever_lit), f"{second}: {lost}"
-            ever_lit = ever_lit or lit
-        assert ever_lit or not busy
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name}-{case.face}")
+def test_every_state_with_every_input(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_days(monkeypatch)
+    count, rungs, fell = Count(), set(), False
+    for before, given, after, (health, decision, foretold) in explored(
+        [Machine(case, booted=True), Machine(case, booted=False)],
+        case.inputs(),
+        lambda machine, one: machine.after(case, one),
+        Machine.key,
+        count,
+    ):
+        told = before.account, given
+        # Nothing less than the worst input allows, whatever the account says.
+        dark = decision.shows is Shows.CLEAR
+        assert not dark or case.sees_main(given.lost), ("dark and blind", told)
+        assert not dark or (health.health is not Health.FAULT and after.account.health.well > RECOVERY), told
+        assert not dark or not case.is_cause(given), ("dark before somebody", told)
+        assert not given.lost or health.health is not Health.OK, ("a lost sensor must be told", told)
+        assert (health.health is Health.OK) != bool(health.reasons), ("not well and no reason told", told)
+        assert decision.health is health.health and decision.reasons == health.reasons
+        if decision.level == "alert":
+            assert decision.shows is Shows.ALERT
+        elif health.health is Health.FAULT:
+            assert decision.shows is Shows.FAULT
+        else:
+            assert decision.shows == decision.level
+        # And exactly what was foretold.
+        assert (health.health, health.ladder, decision.level) == (
+            foretold.health,
+            foretold.ladder,
+            foretold.level,
+        ), told
+        if foretold.camera_alone_over:
+            assert "camera alone for more than 24 h" in health.reasons, told
+            fell = True
+        rungs.add(health.ladder)
+    states, transitions = case.floor
+    assert count.states >= states and count.transitions >= transitions, count
+    assert rungs >= {Ladder.ALL, Ladder.RADAR_ALONE, Ladder.NONE}
+    assert (Ladder.CAMERA_ALONE in rungs) is case.main_camera
+    assert fell is case.main_camera, "no day of camera alone came to its end"
