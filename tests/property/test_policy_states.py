@@ -118,8 +118,8 @@ class Case:
     @functools.cache  # noqa: B019 - a case lives as long as the module
     def says(self, lost: frozenset[str]) -> tuple[tuple[str, str], ...]:
         """What each sensor does: a lost radar is silent, a lost camera says so."""
-        word = {"r_east": "silent"}
-        return tuple((name, word.get(name, "problem") if name in lost else "ok") for name in self.fitted())
+        lost_as = {"r_east": "silent", "c_main": "problem", "c_branch": "problem"}
+        return tuple((name, lost_as[name] if name in lost else "ok") for name in self.fitted())
 
     @functools.cache  # noqa: B019
     def tracks(self, given: Input) -> list[Track]:
