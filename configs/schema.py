@@ -491,10 +491,17 @@ class Recording(Strict):
         "事件录制:事件之后保留(秒)", "incident recordings: kept from after the event", default=30.0, ge=5, le=120
     )
     keep_count: int = setting(
-        "事件录制最多保留(个);0 为不录", "incident recordings kept at most; 0 records none", default=200, ge=0, le=5000
+        "事件录制最多保留(个);0 为不录", "incident recordings kept at most; 0 records none", default=3000, ge=0, le=5000
     )
     keep_mb: int = setting(
-        "事件录制最多占用(兆字节)", "disk that incident recordings may take, in MB", default=64, ge=8, le=4096
+        "事件录制最多占用(兆字节)", "disk that incident recordings may take, in MB", default=1024, ge=8, le=8192
+    )
+    day_mb: int = setting(
+        "事件录制一天写多少兆字节之后不再为警报录制(险情和故障照录)",
+        "MB of incident recordings a day after which alerts begin none (near misses and faults still do)",
+        default=400,
+        ge=1,
+        le=8192,
     )
 
 

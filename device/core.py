@@ -256,7 +256,7 @@ class Core:
                 kept.append(Kept(item.radar, item.captured_ns, wall_ns, item.raw))
             elif isinstance(item, VisionInput) and item.message and item.message.get("kind") == "observation":
                 kept.append(Kept(str(item.message.get("camera")), item.received_ns, wall_ns, item.message))
-        for order in self.incidents.step(now_ns, kept, events):
+        for order in self.incidents.step(now_ns, kept, events, self.incident_files.written_bytes):
             self.incident_files.put(order)
 
     # --- core.sock -----------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 Invariants: a file has its name only when it is whole (``.part`` until then), except what a power cut left, which is
 kept under ``-cut`` and plays as far as it goes; the disk is never filled (FREE_BYTES stay, retention comes before
-writing, one file has a quarter of the folder's bound); a full, read-only or hanging disk is told by ``problem`` and
-costs incidents, never the caller's time.
+writing, one file has a quarter of the folder's bound and FILE_BYTES at most); a full, read-only or hanging disk is told
+by ``problem`` and costs incidents, never the caller's time.
 """
 
 import contextlib
@@ -30,7 +30,9 @@ FREE_BYTES: Final = 50 * 1000 * 1000
 """Left free for the journal and the system; ``sentinel doctor`` calls less than this an error."""
 
 FILE_SHARE: Final = 4
-"""One file has at most this fraction of the folder; what comes after that is left out of it and counted."""
+FILE_BYTES: Final = 16 * 1000 * 1000
+"""One file has at most this fraction of the folder and so many bytes; what comes after that is left out of it and
+counted. Five minutes of the busiest crossing, four radars and four cameras, are 1.1 MB."""
 
 RETRY_S: Final = 60.0
 """A disk that failed is tried again this often, so that the part recovers without waiting for the next incident."""
@@ -46,6 +48,8 @@ class IncidentFiles:
     def __init__(self, folder: pathlib.Path, config: SiteConfig, clock: Clock) -> None:
         self.folder = folder
         self.dropped = 0
+        self.written = self.written_bytes = self.deleted = 0
+        """Files finished, bytes of them, and older files deleted to make room. Changed by the writer's thread alone."""
         self._clock = clock
         self._config = config
         self._queue: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
@@ -131,9 +135,12 @@ class IncidentFiles:
         """Makes room for one more file and returns how long it may be. Raises RecordingError and OSError."""
         settings = self._config.recording
         keep_bytes = settings.keep_mb * 1000 * 1000
-        limit = keep_bytes // FILE_SHARE
+        limit = min(keep_bytes // FILE_SHARE, FILE_BYTES)
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        prune(self.folder, settings.keep_count - 1, keep_bytes - limit)
+        gone = prune(self.folder, settings.keep_count - 1, keep_bytes - limit)
+        if gone:
+            self.deleted += len(gone)
+            log.info("event=incidents_deleted count=%d last=%s", len(gone), gone[-1].name)
         free = shutil.disk_usage(self.folder).free
         if free < FREE_BYTES + limit:
             raise RecordingError(
@@ -187,6 +194,8 @@ class IncidentFiles:
         file.close()
         self._file = None
         named = self.folder / f"{stem(file.wall_ns(order.named.at_ns), order.named)}{SUFFIX}"
+        self.written_bytes += file.path.stat().st_size
+        self.written += 1
         publish(file.path, named)
         self._problem = None
 
@@ -199,6 +208,7 @@ class IncidentFiles:
             if delete:
                 file.path.unlink(missing_ok=True)
             else:
+                self.written_bytes += file.path.stat().st_size
                 publish(file.path, cut_name(file.path))
 
     def _failed(self, reason: str) -> None:

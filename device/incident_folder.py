@@ -105,20 +105,35 @@ def prune(folder: pathlib.Path, keep_count: int, keep_bytes: int) -> list[pathli
         gone.append(path)
 
 
-def stored(folder: pathlib.Path) -> list[Stored]:
+def names(folder: pathlib.Path) -> list[pathlib.Path]:
     """Every incident in the folder, the newest first. Raises OSError when the folder cannot be read."""
-    found = []
-    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
-        kind = kind_of(path)
-        if kind is not None:
-            stamp, _kind, *face = path.stem.split("-")
-            seconds, events = _inside(path)
-            t = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:]}"
-            found.append(Stored(path, t, kind, face[0] if face else "", path.stat().st_size, seconds, events))
-    return found
+    return [path for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True) if kind_of(path) is not None]
 
 
-def _inside(path: pathlib.Path) -> tuple[float | None, tuple[Mapping[str, Any], ...] | None]:
+def stored(path: pathlib.Path) -> Stored:
+    """What is in one incident. Raises OSError when it has gone."""
+    stamp, kind, *face = path.stem.split("-")
+    inside = _inside(path)
+    seconds = None if inside is None else round((inside.until_ns - inside.from_ns) / NS_PER_S, 1)
+    t = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:]}"
+    events = None if inside is None else inside.events
+    return Stored(path, t, IncidentKind(kind), face[0] if face else "", path.stat().st_size, seconds, events)
+
+
+def span_ns(path: pathlib.Path) -> tuple[int, int] | None:
+    """Wall time from the first to the last of what a recording holds; None for one that was cut off or is no such."""
+    inside = _inside(path)
+    return None if inside is None else (inside.from_ns, inside.until_ns)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Inside:
+    from_ns: int
+    until_ns: int
+    events: tuple[Mapping[str, Any], ...]
+
+
+def _inside(path: pathlib.Path) -> _Inside | None:
     from mcap.exceptions import McapError
     from mcap.reader import make_reader
 
@@ -127,9 +142,9 @@ def _inside(path: pathlib.Path) -> tuple[float | None, tuple[Mapping[str, Any], 
             reader = make_reader(file)
             summary = reader.get_summary()
             notes = {record.name: record.metadata for record in reader.iter_metadata()}
-        if summary is None or summary.statistics is None or NOTES not in notes:
-            return None, None
-        length_ns = summary.statistics.message_end_time - summary.statistics.message_start_time
-        return round(length_ns / NS_PER_S, 1), tuple(json.loads(notes[NOTES]["events"]))
+        if summary is None or summary.statistics is None:
+            return None
+        times = summary.statistics
+        return _Inside(times.message_start_time, times.message_end_time, tuple(json.loads(notes[NOTES]["events"])))
     except (McapError, OSError, ValueError, KeyError, TypeError, EOFError, struct.error):
-        return None, None
+        return None

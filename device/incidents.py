@@ -5,9 +5,10 @@ thread that writes (device.incident_files). Images are not among what is kept: w
 keeps its pictures in files of its own, and ``sentinel join INCIDENT PICTURES`` cuts out those of the incident's time.
 
 Invariants: nothing here waits, and nothing grows without bound: the ring is bounded in time and in bytes; events that
-come while an incident is open lengthen it, up to MAX_S; a kind that repeats on one face begins a new recording only
-after its QUIET_S. A node that starts is in fault by itself (self-test) and says so with no event, so no start writes
-an incident; a fault that lasts is one event, so it is one incident.
+come while an incident is open lengthen it, up to MAX_S, and what does not fit there whole begins the next part of it.
+So each event has all of its time before and after in one file. Alerts alone are left out, and counted, while the day's
+bytes are spent (device.incident_budget). A node that starts is in fault by itself (self-test) and says so with no
+event, so no start writes an incident; a fault that lasts is one event, so it is one incident.
 """
 
 import collections
@@ -18,13 +19,15 @@ from typing import Any, Final
 
 from configs.schema import Recording as RecordingSettings
 from device.events import Event, EventKind
+from device.incident_budget import Budget
 from hal.clock import NS_PER_S
 
 MAX_S: Final = 300.0
-"""A junction that is never quiet gives files of five minutes, not one without end."""
+"""From its first event to its end: a junction that is never quiet gives files of five minutes, not one without end."""
 
-RING_BYTES: Final = 8 * 1024 * 1024
-"""Eight radars at 115,200 baud bring 2.8 MB in 30 s; the rest is for cameras. What is older goes first."""
+RING_BYTES: Final = 12 * 1024 * 1024
+"""Four radars and four cameras at a crossing full of traffic brought 10.4 MB in 70 s, the longest that is held by the
+settings that come with the program; two radars without a camera 0.5 MB. What is older goes first."""
 
 TOLD_LATE_S: Final = 10.0
 """A near miss is told once the second of the two has passed or stopped, seconds later: the ring goes back further."""
@@ -40,14 +43,6 @@ class IncidentKind(enum.StrEnum):
     FAULT = "fault"
     ALERT = "alert"
 
-
-QUIET_S: Final[Mapping[IncidentKind, float]] = {
-    IncidentKind.NEAR_MISS: 0.0,
-    IncidentKind.FAULT: 600.0,
-    IncidentKind.ALERT: 600.0,
-}
-"""Seconds after a kind was last recorded on a face before it begins another incident there. An alert is daily work at a
-busy junction and a sensor that flaps faults by the minute: six an hour show either. Every near miss counts."""
 
 _RANK: Final = {kind: rank for rank, kind in enumerate(IncidentKind)}
 
@@ -105,10 +100,12 @@ def trigger_of(event: Event) -> Trigger | None:
 
 
 class Ring:
-    """What came in during the last ``keep_s``, at most ``max_bytes`` of it."""
+    """What came in during the last ``keep_s`` and since ``held_ns``, at most ``max_bytes`` of it."""
 
     def __init__(self, keep_s: float, max_bytes: int = RING_BYTES) -> None:
         self.keep_s = keep_s
+        self.held_ns: int | None = None
+        """What came in from then on is wanted still, however long ago it was; None: nothing is."""
         self._max_bytes = max_bytes
         self._items: collections.deque[tuple[Kept, int]] = collections.deque()
         self.bytes = 0
@@ -120,6 +117,8 @@ class Ring:
         items.append((kept, weight))
         self.bytes += weight
         oldest_ns = kept.at_ns - round(self.keep_s * NS_PER_S)
+        if self.held_ns is not None:
+            oldest_ns = min(oldest_ns, self.held_ns)
         while items and (self.bytes > self._max_bytes or items[0][0].at_ns < oldest_ns):
             self.bytes -= items.popleft()[1]
 
@@ -143,8 +142,11 @@ def _length(value: Any) -> int:
 
 @dataclasses.dataclass(slots=True)
 class _Open:
-    began_ns: int
+    """A part that is being recorded: what it holds from and until, and until when it may be lengthened."""
+
+    from_ns: int
     until_ns: int
+    latest_ns: int
     named: Trigger
     triggers: list[Trigger]
     count: int = 1
@@ -161,23 +163,35 @@ class Incidents:
     """Decides when an incident begins, how long it goes on, and what belongs to it."""
 
     def __init__(self, settings: RecordingSettings) -> None:
+        self.alerts_left_out = 0
+        """Alerts whose time before and after was not kept, because the day's bytes were spent."""
         self._settings = settings
         self._ring = Ring(settings.before_s + TOLD_LATE_S)
+        self._budget = Budget(settings.day_mb)
         self._open: _Open | None = None
-        self._last_ns: dict[tuple[IncidentKind, str | None], int] = {}
+        self._next: list[Trigger] = []
 
     @property
     def open(self) -> bool:
         """Whether an incident is being recorded."""
         return self._open is not None
 
+    def warning(self) -> str | None:
+        """Why alerts are not kept at present, or None."""
+        if not self._budget.spent:
+            return None
+        return f"incident recordings: the day's bytes are spent, {self.alerts_left_out} alerts not kept"
+
     def configure(self, settings: RecordingSettings) -> None:
         """Takes new lengths; an open incident keeps what it has and ends by the new ones."""
         self._settings = settings
         self._ring.keep_s = settings.before_s + TOLD_LATE_S
+        self._budget.configure(settings.day_mb)
 
-    def step(self, now_ns: int, kept: Iterable[Kept], events: Iterable[Event]) -> list[Order]:
-        """What came in and what was decided at ``now_ns``; the orders for the writer, in order."""
+    def step(self, now_ns: int, kept: Iterable[Kept], events: Iterable[Event], written_bytes: int = 0) -> list[Order]:
+        """What came in and what was decided at ``now_ns``; the orders for the writer, in order. ``written_bytes``: all
+        that the writer has put on the disk so far."""
+        self._budget.step(now_ns, written_bytes)
         orders: list[Order] = []
         for item in kept:
             self._ring.append(item)
@@ -186,32 +200,55 @@ class Incidents:
         for event in events:
             trigger = trigger_of(event)
             if trigger is not None:
-                self._take(now_ns, trigger, orders)
+                self._take(trigger, orders)
         if self._open is not None and now_ns >= self._open.until_ns:
-            orders.append(self.end())
+            orders.append(self._ended(self._open))
+            waiting, self._next = self._next, []
+            for trigger in waiting:
+                self._take(trigger, orders)
+        self._ring.held_ns = min([self._from_ns(trigger) for trigger in self._next], default=None)
         return orders
 
     def end(self) -> End:
-        """Ends the open incident now. Raises RuntimeError when there is none."""
+        """Ends the open incident now, with the events that were to have a part of their own. Raises RuntimeError when
+        there is none."""
         if self._open is None:
             raise RuntimeError("no incident is open")
-        ended, self._open = self._open, None
-        return End(ended.named, tuple(ended.triggers), ended.count)
-
-    def _take(self, now_ns: int, trigger: Trigger, orders: list[Order]) -> None:
-        cause = (trigger.kind, trigger.face)
-        until_ns = trigger.at_ns + round(self._settings.after_s * NS_PER_S)
-        if self._open is not None:
+        for trigger in self._next:
             self._open.add(trigger)
-            latest_ns = self._open.began_ns + round(MAX_S * NS_PER_S)
-            self._open.until_ns = min(max(until_ns, self._open.until_ns), latest_ns)
-        elif self._settings.keep_count == 0 or self._quiet(now_ns, cause):
-            return
-        else:
-            self._open = _Open(now_ns, until_ns, trigger, [trigger])
-            orders.append(Begin(trigger, self._ring.items(trigger.at_ns - round(self._settings.before_s * NS_PER_S))))
-        self._last_ns[cause] = now_ns
+        self._next = []
+        return self._ended(self._open)
 
-    def _quiet(self, now_ns: int, cause: tuple[IncidentKind, str | None]) -> bool:
-        last_ns = self._last_ns.get(cause)
-        return last_ns is not None and now_ns - last_ns < QUIET_S[cause[0]] * NS_PER_S
+    def _ended(self, part: _Open) -> End:
+        self._open = None
+        return End(part.named, tuple(part.triggers), part.count)
+
+    def _take(self, trigger: Trigger, orders: list[Order]) -> None:
+        """Begins a recording with this event, or lengthens the open one, or has it wait for the next part."""
+        part = self._open
+        from_ns = self._from_ns(trigger)
+        until_ns = trigger.at_ns + round(self._settings.after_s * NS_PER_S)
+        unwanted = trigger.kind is IncidentKind.ALERT and self._budget.spent
+        if part is not None:
+            if until_ns <= (part.until_ns if unwanted else part.latest_ns):
+                part.add(trigger)
+                # Told late, it may be older than what began the part: what came before goes to the end of the file,
+                # and who reads it takes it by its time.
+                orders += [kept for kept in self._ring.items(from_ns) if kept.at_ns < part.from_ns]
+                part.from_ns = min(from_ns, part.from_ns)
+                part.until_ns = max(until_ns, part.until_ns)
+            elif unwanted:
+                self.alerts_left_out += 1
+            else:
+                self._next.append(trigger)
+        elif self._settings.keep_count == 0:
+            return
+        elif unwanted:
+            self.alerts_left_out += 1
+        else:
+            latest_ns = trigger.at_ns + round(MAX_S * NS_PER_S)
+            self._open = _Open(from_ns, until_ns, latest_ns, trigger, [trigger])
+            orders.append(Begin(trigger, self._ring.items(from_ns)))
+
+    def _from_ns(self, trigger: Trigger) -> int:
+        return trigger.at_ns - round(self._settings.before_s * NS_PER_S)

@@ -81,8 +81,8 @@ def part_states(core: "Core", now_ns: int) -> dict[str, dict[str, Any]]:
     parts["journal"] = _part("ERROR" if problem else "OK", problem)
     problem = core.chronicle.problem(now_ns)
     parts["chronicle"] = _part("ERROR" if problem else "OK", problem)
-    problem = core.incident_files.problem()
-    parts["incidents"] = _part("ERROR" if problem else "OK", problem)
+    problem, warning = core.incident_files.problem(), core.incidents.warning()
+    parts["incidents"] = _part("ERROR" if problem else "WARN" if warning else "OK", problem or warning)
     if core.config.cameras:
         problem = core.camera_alone.problem()
         parts["camera_alone"] = _part("ERROR" if problem else "OK", problem)
@@ -132,7 +132,14 @@ def snapshot(core: "Core") -> dict[str, Any]:
             "last_seq": core.journal.last_seq(),
             "problem": core.journal.problem(),
         },
-        "counters": dataclasses.asdict(core.pipeline.counters) | {"lease_dropped": core.guard.dropped},
+        "counters": dataclasses.asdict(core.pipeline.counters)
+        | {
+            "lease_dropped": core.guard.dropped,
+            "incidents_written": core.incident_files.written,
+            "incidents_deleted": core.incident_files.deleted,
+            "incident_alerts_left_out": core.incidents.alerts_left_out,
+            "incident_messages_dropped": core.incident_files.dropped,
+        },
         "recording": None
         if core.recording is None
         else {"path": str(core.recording.path), "seconds": round(core.recording.elapsed_s(now_ns), 1)},

@@ -296,6 +296,27 @@ def _recording(subject: Subject) -> Iterator[Finding]:
         yield Finding(name, "OK", _("off: no image is kept"))
 
 
+def _incidents(subject: Subject) -> Iterator[Finding]:
+    """What the running node counted since its start; nothing where none runs."""
+    counters = (subject.status or {}).get("counters") or {}
+    if "incidents_written" not in counters:
+        return
+    name = _("incident recordings")
+    left_out, dropped = int(counters["incident_alerts_left_out"]), int(counters["incident_messages_dropped"])
+    detail = _("{written} written since the start, {deleted} older ones deleted").format(
+        written=counters["incidents_written"], deleted=counters["incidents_deleted"]
+    )
+    if left_out:
+        lost = _("{count} alerts not kept: more than recording.day_mb a day").format(count=left_out)
+        todo = _("raise it if the card bears it: sentinel config set recording.day_mb 800")
+        yield Finding(name, "WARN", f"{detail}; {lost}", todo)
+    if dropped:
+        lost = _("{count} messages dropped: the disk did not keep up").format(count=dropped)
+        yield Finding(name, "WARN", f"{detail}; {lost}", _("change the card"))
+    if not left_out and not dropped:
+        yield Finding(name, "OK", detail)
+
+
 _CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     _node,
     _devices,
@@ -306,6 +327,7 @@ _CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     _disk,
     _folders,
     _recording,
+    _incidents,
 )
 
 

@@ -58,6 +58,10 @@ _TABLE: tuple[tuple[str, str], ...] = (
         r"hours of camera alone: the disk does not keep up",
         N_("hours of camera alone: the disk does not keep up"),
     ),
+    (
+        r"incident recordings: the day's bytes are spent, (?P<n>\d+) alerts not kept",
+        N_("incident recordings: the day's bytes are spent, {n} alerts not kept"),
+    ),
     (r"not connected or not ready", N_("not connected or not ready")),
     (
         r"the wall clock cannot be trusted: voice quiet, lamp at full brightness",

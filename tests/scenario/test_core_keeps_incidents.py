@@ -14,6 +14,7 @@ from device.observation import SensorProblem
 from device.replay import play, read
 from device.runtime import Input, RadarInput, VisionInput
 from device.sensors import radar_decoder
+from device.snapshot import snapshot
 from hal.clock import NS_PER_MS, NS_PER_S, VirtualClock
 from hal.radar.ld2451_wire import WireTarget, encode_report
 from tests.support.road import Vehicle, site
@@ -122,6 +123,17 @@ def test_a_radar_that_falls_silent_is_one_fault_that_replays_as_one(folder: path
     assert "-fault-" in path.name
     # The one camera is still heard: the recording goes on to 10 s after the fault.
     assert [health for _t_s, _level, health in faces(path, node.config)][:2] == ["ok", "fault"]
+
+
+def test_the_days_bytes_spent_is_a_warning_and_the_alerts_left_out_are_counted(folder: pathlib.Path) -> None:
+    node = Node(folder, Vehicle(50, 40.0), walker_s=10.0)
+    node.core.incident_files.written_bytes = 500_000_000
+    node.run(60.0)
+    state = snapshot(node.core)
+    assert state["parts"]["incidents"]["state"] == "WARN"
+    assert "2 alerts not kept" in state["parts"]["incidents"]["problem"], "the branch's and the main road's"
+    assert state["counters"]["incident_alerts_left_out"] == 2
+    assert node.close() == []
 
 
 def test_a_disk_that_refuses_is_a_part_in_error_and_the_lamp_goes_on(folder: pathlib.Path) -> None:

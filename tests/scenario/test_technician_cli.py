@@ -27,6 +27,7 @@ class Node:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.refuses: str | None = None
         self.problem: str | None = None
+        self.lost = {"incident_alerts_left_out": 0, "incident_messages_dropped": 0}
         self.run_dir = run_dir
         self.site = site
         self.running = loader.load_site(site)
@@ -75,6 +76,7 @@ class Node:
                                    "problem": self.problem, "counters": {}}},
             "speakers": {"s_branch": {"last_clip": "left_vehicle", "problem": None, "muted": False}},
             "parts": {"guard": {"state": "OK", "problem": None}},
+            "counters": {"incidents_written": 212, "incidents_deleted": 12, **self.lost},
             "latency_ms": {},
             "journal": {"stream": "x", "last_seq": 3, "problem": None},
         }  # fmt: skip
@@ -363,6 +365,17 @@ def test_doctor_says_when_images_are_recorded_and_the_broker_is_away(desk: Desk)
     found = findings(desk("doctor", "--json"))
     assert found["recording.images"].startswith("WARN")
     assert found["county platform"].startswith("WARN 127.0.0.1:1")
+
+
+def test_doctor_says_what_was_not_recorded_and_that_old_recordings_going_is_no_fault(desk: Desk, node: Node) -> None:
+    assert findings(desk("doctor", "--json"))["incident recordings"] == (
+        "OK 212 written since the start, 12 older ones deleted"
+    )
+    node.lost["incident_alerts_left_out"] = 7
+    said = findings(desk("doctor", "--json"))["incident recordings"]
+    assert said.startswith("WARN") and "7 alerts not kept: more than recording.day_mb a day" in said
+    node.lost["incident_messages_dropped"] = 30
+    assert "30 messages dropped" in findings(desk("doctor", "--json"))["incident recordings"]
 
 
 # --- the command itself --------------------------------------------------------------------------------------------

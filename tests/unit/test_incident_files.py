@@ -15,7 +15,7 @@ from configs.schema import Recording as RecordingSettings
 from configs.schema import SiteConfig
 from device import incident_files
 from device.incident_files import IncidentFiles
-from device.incident_folder import NOTES, kind_of, prune, stored
+from device.incident_folder import NOTES, kind_of, names, prune, span_ns, stored
 from device.incidents import Begin, End, IncidentKind, Kept, Order, Trigger
 from device.recording import METADATA, RecordingFile
 from device.replay import read
@@ -84,12 +84,18 @@ def test_a_file_is_named_by_time_kind_and_face_and_says_why_it_is_there(tmp_path
     assert ended["count"] == "2" and [event["kind"] for event in json.loads(ended["events"])] == ["alert", "near_miss"]
 
 
+def oldest_ns(path: pathlib.Path) -> int:
+    return min(message.log_ns for message in read(path).messages)
+
+
 def test_the_list_says_when_what_and_how_long_the_newest_first(tmp_path: pathlib.Path) -> None:
     later = trigger(IncidentKind.NEAR_MISS, NOW_NS + 90 * NS_PER_S)
     write(tmp_path, *incident(trigger()), *incident(later))
     (tmp_path / "holiday.mcap").write_bytes(b"not ours")
     (tmp_path / NAME.replace(".mcap", "-cut.mcap")).write_bytes(b"\x89MCAP0\r\n")
-    newest, oldest, cut = stored(tmp_path)
+    newest, oldest, cut = map(stored, names(tmp_path))
+    assert span_ns(newest.path) == (oldest_ns(newest.path), oldest_ns(newest.path) + 99 * NS_PER_S // 10)
+    assert span_ns(cut.path) is None
     assert (newest.kind, newest.t, newest.seconds) == (IncidentKind.NEAR_MISS, "2026-11-22T00:01:30Z", 9.9)
     assert oldest.face == "branch_south" and oldest.events is not None and oldest.events[0]["body"]["to"] == "alert"
     assert (cut.kind, cut.seconds, cut.events) == (IncidentKind.ALERT, None, None)
@@ -175,6 +181,15 @@ def test_one_file_takes_a_quarter_of_the_folder_at_most(tmp_path: pathlib.Path) 
     files = write(tmp_path, Begin(first, ()), *flood, End(first, (first,), 1), config=junction(keep_mb=8))
     assert (tmp_path / NAME).stat().st_size < 2_200_000
     assert int(notes(tmp_path / NAME, NOTES)["left_out"]) > 10 and files.problem() is None
+
+
+def test_what_was_written_and_what_was_deleted_for_it_are_counted(tmp_path: pathlib.Path) -> None:
+    files = write(tmp_path, *incident(trigger()), *incident(trigger()), config=junction(keep_count=1))
+    assert (files.written, files.deleted) == (2, 1)
+    assert files.written_bytes > sum(path.stat().st_size for path in tmp_path.iterdir())
+    cut = write(tmp_path / "cut", *incident(trigger(), seconds=200)[:-1])
+    (path,) = (tmp_path / "cut").iterdir()
+    assert (cut.written, cut.written_bytes) == (0, path.stat().st_size), "the card bore it too"
 
 
 def test_with_count_0_no_folder_is_made(tmp_path: pathlib.Path) -> None:

@@ -1,10 +1,13 @@
 """What makes an incident, how long it goes on and how often: in the words of a junction, without a disk."""
 
+import itertools
 import json
 import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from configs.schema import Recording as RecordingSettings
 from device.events import Event, EventKind
@@ -43,7 +46,7 @@ class Junction:
         return self
 
     def spans_s(self) -> list[tuple[float, float]]:
-        """From the first to the last message of each finished incident."""
+        """From the earliest to the latest message of each finished incident."""
         spans = []
         times: list[float] = []
         for _at_s, order in self.orders:
@@ -52,7 +55,7 @@ class Junction:
             elif isinstance(order, Kept):
                 times.append(order.at_ns / NS_PER_S)
             else:
-                spans.append((times[0], times[-1]))
+                spans.append((min(times), max(times)))
         return spans
 
     def ends(self) -> list[End]:
@@ -100,12 +103,70 @@ def test_events_that_overlap_are_one_incident_named_by_the_most_telling() -> Non
     assert end.triggers[0].kind is IncidentKind.ALERT
 
 
-def test_a_busy_junction_gives_files_of_five_minutes_six_an_hour_at_most() -> None:
-    junction = Junction(*(alert(t) for t in range(60, 7200, 15))).run(7200)
+def test_a_busy_junction_gives_files_of_five_minutes_that_lap_over() -> None:
+    junction = Junction(*(alert(t) for t in range(60, 7200, 15))).run(7300)
     spans = junction.spans_s()
     assert all(end - begin <= MAX_S + 30.2 for begin, end in spans)
-    assert 4 <= len(spans) <= 12
-    assert junction.ends()[0].count == 21, "one every 15 s for five minutes"
+    assert all(30 <= before[1] - after[0] <= 61 for before, after in itertools.pairwise(spans))
+    assert 22 <= len(spans) <= 30, "two hours"
+    assert junction.ends()[0].count == 19, "one every 15 s, up to 30 s before the end"
+
+
+def test_a_second_alert_and_a_second_fault_are_kept_however_soon() -> None:
+    for event in (alert, health):
+        assert Junction(event(100), event(460)).run(600).spans_s() == [(70.0, 130.0), (430.0, 490.0)]
+        assert len(Junction(event(100), event(690)).run(800).spans_s()) == 2
+
+
+@pytest.mark.parametrize("at_s", [362, 370, 374, 386, 398, 400, 402, 414, 420])
+@pytest.mark.parametrize("event", [near_miss, health, alert])
+def test_an_event_where_the_cap_ends_a_part_has_its_30_s_in_the_next_one(
+    at_s: int, event: Callable[[float], Event]
+) -> None:
+    junction = Junction(*[alert(t) for t in range(100, 399, 15)], event(at_s)).run(520)
+    holds = [
+        end
+        for (from_s, until_s), end in zip(junction.spans_s(), junction.ends(), strict=True)
+        if from_s <= at_s - 30 and at_s + 30 <= until_s
+    ]
+    assert any(trigger.at_ns == at_s * NS_PER_S for end in holds for trigger in end.triggers)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 900), st.sampled_from([near_miss, health, alert]), st.integers(0, 8)), max_size=40
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_every_event_has_its_time_before_and_after_in_a_file_that_names_it(
+    events: list[tuple[int, Callable[[float], Event], int]],
+) -> None:
+    """Near misses are told up to eight seconds late; everything else at once."""
+    told: dict[int, list[Event]] = {}
+    for at_s, event, late_s in events:
+        told.setdefault(at_s + (late_s if event is near_miss else 0), []).append(event(at_s))
+    junction = Junction(settings=RecordingSettings(day_mb=8192))
+    for second in range(1000):
+        now_ns = second * NS_PER_S
+        kept = [Kept("r_east", now_ns, now_ns, b"")]
+        junction.orders += [(second, one) for one in junction.incidents.step(now_ns, kept, told.get(second, ()))]
+    files = list(zip(junction.spans_s(), junction.ends(), strict=True))
+    assert not junction.incidents.open
+    for at_s, event, _late_s in events:
+        assert any(
+            from_s <= max(0, at_s - 30) and at_s + 30 <= until_s
+            for (from_s, until_s), end in files
+            if any(trigger.at_ns == at_s * NS_PER_S for trigger in end.triggers)
+        ), (at_s, event, files)
+
+
+def test_a_near_miss_told_late_lengthens_an_alerts_file_to_the_front() -> None:
+    junction = Junction(alert(100))
+    junction.run(103)
+    told = Event(EventKind.NEAR_MISS, 98 * NS_PER_S, FACE, {})
+    orders = junction.incidents.step(103 * NS_PER_S, [], [told])
+    times_s = [order.at_ns / NS_PER_S for order in orders if isinstance(order, Kept)]
+    assert (times_s[0], times_s[-1]) == (68.0, 69.9), "the file began at 70"
 
 
 def test_every_near_miss_is_kept_however_often() -> None:
@@ -113,8 +174,8 @@ def test_every_near_miss_is_kept_however_often() -> None:
     assert len(Junction(*(near_miss(t) for t in times)).run(3100).ends()) == len(times)
 
 
-def test_a_sensor_that_flaps_by_the_minute_gives_one_in_ten_minutes() -> None:
-    assert len(Junction(*(health(t) for t in range(60, 1800, 70))).run(1900).ends()) <= 3
+def test_a_sensor_that_flaps_is_kept_each_time() -> None:
+    assert len(Junction(*(health(t) for t in range(60, 1800, 70))).run(1900).ends()) == 25
 
 
 def test_one_face_that_flaps_does_not_hide_another() -> None:
@@ -139,12 +200,74 @@ def test_new_lengths_apply_between_two_steps() -> None:
     assert junction.run(200).spans_s() == [(95.0, 105.0)]
 
 
+class Card:
+    """A junction on whose card each file takes a megabyte, of ``day_mb`` a day."""
+
+    def __init__(self, *events: Event, day_mb: int = 24) -> None:
+        self.incidents = Incidents(RecordingSettings(day_mb=day_mb))
+        self.kept: list[tuple[int, IncidentKind]] = []
+        written_bytes = 0
+        for second in range(max(event.at_ns for event in events) // NS_PER_S + 60):
+            due = [event for event in events if event.at_ns == second * NS_PER_S]
+            for order in self.incidents.step(second * NS_PER_S, [], due, written_bytes):
+                if isinstance(order, End):
+                    written_bytes += 1_000_000
+                    self.kept.append((order.named.at_ns // NS_PER_S, order.named.kind))
+
+
+def test_alerts_are_left_out_and_counted_when_the_days_bytes_are_spent_and_kept_again_over_the_day() -> None:
+    card = Card(*(alert(t) for t in range(600, 36_000, 600)))
+    assert [at_s for at_s, _kind in card.kept[:24]] == list(range(600, 15_000, 600)), "a day's worth at once"
+    late = [at_s for at_s, _kind in card.kept if at_s > 18_000]
+    assert 4 <= len(late) <= 6, "then one an hour, in five hours, by an hour's worth at least"
+    assert len(card.kept) + card.incidents.alerts_left_out == 59
+    assert f"{card.incidents.alerts_left_out} alerts not kept" in str(card.incidents.warning())
+
+
+def test_near_misses_and_faults_are_kept_when_the_days_bytes_are_spent() -> None:
+    card = Card(*(alert(t) for t in range(60, 6000, 150)), near_miss(7000), health(8000), alert(9000))
+    assert [kind for _at_s, kind in card.kept[-2:]] == [IncidentKind.NEAR_MISS, IncidentKind.FAULT]
+    assert card.incidents.alerts_left_out > 0
+
+
+def test_alerts_do_not_lengthen_a_near_miss_when_the_days_bytes_are_spent() -> None:
+    busy = [alert(t) for t in range(7005, 7900, 15)]
+    card = Card(*(alert(t) for t in range(60, 6000, 150)), near_miss(7000), *busy, near_miss(7400))
+    assert card.kept[-2:] == [(7000, IncidentKind.NEAR_MISS), (7400, IncidentKind.NEAR_MISS)]
+    assert card.incidents.alerts_left_out > 50
+
+
+def test_a_day_with_room_leaves_nothing_out_and_says_nothing() -> None:
+    card = Card(*(alert(t) for t in range(600, 36_000, 600)), day_mb=400)
+    assert (len(card.kept), card.incidents.alerts_left_out, card.incidents.warning()) == (59, 0, None)
+
+
+def test_a_larger_day_is_had_at_once() -> None:
+    card = Card(*(alert(t) for t in range(60, 6000, 150)))
+    card.incidents.configure(RecordingSettings(day_mb=100))
+    card.incidents.step(7000 * NS_PER_S, [], [alert(7000)], 39_000_000)
+    assert card.incidents.open and card.incidents.warning() is None
+
+
+def test_a_node_that_stops_names_what_was_waiting_for_the_next_part() -> None:
+    junction = Junction(*[alert(t) for t in range(100, 399, 15)], near_miss(396)).run(399)
+    assert junction.incidents.end().named.kind is IncidentKind.NEAR_MISS
+
+
 def test_an_open_incident_can_be_ended_and_only_then() -> None:
     junction = Junction(alert(10)).run(15)
     assert junction.incidents.open and junction.incidents.end().count == 1
     assert not junction.incidents.open
     with pytest.raises(RuntimeError):
         junction.incidents.end()
+
+
+def test_the_ring_holds_what_waits_for_the_next_part_within_its_bytes() -> None:
+    ring = Ring(30.0, max_bytes=20_000)
+    ring.held_ns = 950 * NS_PER_S // 10
+    for tick in range(1000):
+        ring.append(Kept("r", tick * NS_PER_S // 10, 0, bytes(100)))
+    assert [kept.at_ns for kept in ring.items(0)] == [tick * NS_PER_S // 10 for tick in range(950, 1000)]
 
 
 def test_the_ring_holds_its_time_and_its_bytes() -> None:

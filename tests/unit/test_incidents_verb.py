@@ -52,5 +52,12 @@ def test_the_list_as_json(state_dir: pathlib.Path) -> None:
     assert alert["events"][0]["face"] == "branch_south" and answer["incidents"][0]["events"] is None
 
 
+def test_the_newest_and_how_many_more_there_are(state_dir: pathlib.Path) -> None:
+    lines = run(state_dir, "--lang", "en", "--last", "1").splitlines()
+    assert len(lines) == 3 and "fault" in lines[0] and lines[1] == "and 2 older ones: --last 3"
+    answer = json.loads(run(state_dir, "--json", "--last", "1"))
+    assert (len(answer["incidents"]), answer["count"]) == (1, 3)
+
+
 def test_an_empty_one_and_none_at_all(tmp_path: pathlib.Path) -> None:
     assert "No incident is recorded" in run(tmp_path, "--lang", "en")

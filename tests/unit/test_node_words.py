@@ -22,6 +22,8 @@ def test_the_nodes_sentences_are_chinese() -> None:
     assert node_words("r_east: silent for 7 s") == "r_east:已 7 秒没有声音"
     assert node_words("lamps in the safe pattern: boot") == "灯在安全闪烁:正在启动"
     assert node_words("branch_south: self-test") == "branch_south: 自检"
+    spent = "incident recordings: the day's bytes are spent, 12 alerts not kept"
+    assert node_words(spent) == "事件录制:一天的写入量用完了,12 次警报没有录"
 
 
 def test_an_unknown_sentence_is_shown_as_it_is() -> None:
