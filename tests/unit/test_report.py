@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from device.cli.language import set_language
 from device.events import EventKind
-from hal.clock import ClockQuality
+from device.incident_folder import NOTES
+from device.recording import RecordingFile
+from hal.clock import NS_PER_S, ClockQuality
 from tests.support.day_journal import DAY, NEXT, at, change, duty, near_miss, passage, write
 from tools.report.answer import answer
 from tools.report.charts import Series, bars, scale
@@ -136,6 +138,29 @@ def test_an_untrusted_clock_is_said(tmp_path: pathlib.Path) -> None:
     write(tmp_path / "journal.db", [passage(EAST, at(30))], ClockQuality.FLOOR)
     again = read(tmp_path / "journal.db", DAY, NEXT)
     assert any("1 further events" in line for line in cautions(figures(again.rows, DAY, NEXT), again, NEXT))
+
+
+def incident_file(folder: pathlib.Path, name: str, since: datetime.datetime, seconds: int) -> None:
+    """One radar message a second."""
+    since_ns = round(since.timestamp()) * NS_PER_S
+    file = RecordingFile(folder / name, {}, anchor_wall_ns=since_ns, anchor_mono_ns=0, clock_quality="synced")
+    for second in range(seconds + 1):
+        file.put_radar("r_east", b"", second * NS_PER_S)
+    file.note(NOTES, {"events": "[]"})
+    file.close()
+
+
+def test_a_near_miss_in_the_middle_of_a_long_recording_names_it_and_of_two_the_one_that_holds_more(
+    tmp_path: pathlib.Path,
+) -> None:
+    folder = tmp_path / "incidents"
+    folder.mkdir()
+    first, second = "20261205T000400Z-near_miss-branch_south.mcap", "20261205T000850Z-alert-branch_south.mcap"
+    incident_file(folder, first, at(8, 3, 30), 330)
+    incident_file(folder, second, at(8, 8, 20), 60)
+    _day, found = put(tmp_path, busy_hour())
+    assert [incident_of(found, at(8, 8, second)) for second in (0, 30, 50)] == [first, first, second]
+    assert incident_of(found, at(8, 3, 29)) is None and incident_of(found, at(8, 9, 21)) is None
 
 
 def test_a_near_miss_names_its_recording(tmp_path: pathlib.Path) -> None:

@@ -10,8 +10,9 @@ import pathlib
 import re
 
 from device.incident_folder import FOLDER as INCIDENTS
-from device.incident_folder import SUFFIX
+from device.incident_folder import SUFFIX, span_ns
 from device.journal_reader import JournalError, JournalReader, Row
+from hal.clock import NS_PER_S
 
 PAGE_ROWS = 2000
 """Rows in one read transaction: short, so that the writer can checkpoint between two."""
@@ -19,8 +20,11 @@ PAGE_ROWS = 2000
 DUTY_REACHES = datetime.timedelta(minutes=10)
 """The last duty event of a day is written up to this long after it ended."""
 
-INCIDENT_WITHIN = datetime.timedelta(seconds=90)
-"""An incident recording begins 30 s before its event and is named after it; a later one may lie in the same file."""
+INCIDENT_LONGEST = datetime.timedelta(minutes=8)
+"""A file is named after an event in it: five minutes of events, and the longest settings before and after."""
+
+CUT_BEFORE, CUT_AFTER = datetime.timedelta(seconds=30), datetime.timedelta(seconds=90)
+"""What a recording that was cut off probably holds, around the event it is named after."""
 
 _STAMP = re.compile(r"^(\d{8}T\d{6}Z)-")
 
@@ -33,8 +37,8 @@ class Read:
     stream: str
     undated: int
     cut_short: str | None
-    incidents: tuple[tuple[datetime.datetime, str], ...]
-    """Time of the event and file name of each incident recording beside the journal, in order."""
+    incidents: tuple[tuple[datetime.datetime, datetime.datetime, str], ...]
+    """From when, until when and file name of each incident recording beside the journal that may be of that day."""
 
 
 def read(journal: pathlib.Path, since: datetime.datetime, until: datetime.datetime) -> Read:
@@ -58,7 +62,7 @@ def read(journal: pathlib.Path, since: datetime.datetime, until: datetime.dateti
             cut_short = str(error)
     finally:
         reader.close()
-    return Read(tuple(rows), stream, undated, cut_short, _incidents(journal.parent / INCIDENTS))
+    return Read(tuple(rows), stream, undated, cut_short, _incidents(journal.parent / INCIDENTS, since, until))
 
 
 def stamp(when: datetime.datetime) -> str:
@@ -67,12 +71,15 @@ def stamp(when: datetime.datetime) -> str:
 
 
 def incident_of(read_: Read, when: datetime.datetime) -> str | None:
-    """The incident recording that has the event at ``when``, or None."""
-    near = [(abs(when - at), name) for at, name in read_.incidents if abs(when - at) <= INCIDENT_WITHIN]
-    return min(near)[1] if near else None
+    """The incident recording that holds ``when``, of several the one that holds most before and after; or None."""
+    holding = [(min(when - since, until - when), name) for since, until, name in read_.incidents]
+    room, name = max(holding, default=(datetime.timedelta(-1), ""))
+    return name if room >= datetime.timedelta(0) else None
 
 
-def _incidents(folder: pathlib.Path) -> tuple[tuple[datetime.datetime, str], ...]:
+def _incidents(
+    folder: pathlib.Path, since: datetime.datetime, until: datetime.datetime
+) -> tuple[tuple[datetime.datetime, datetime.datetime, str], ...]:
     try:
         names = sorted(path.name for path in folder.iterdir() if path.name.endswith(SUFFIX))
     except OSError:
@@ -80,7 +87,17 @@ def _incidents(folder: pathlib.Path) -> tuple[tuple[datetime.datetime, str], ...
     found = []
     for name in names:
         match = _STAMP.match(name)
-        if match:
-            at = datetime.datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
-            found.append((at, name))
+        if match is None:
+            continue
+        at = datetime.datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+        if since - INCIDENT_LONGEST <= at <= until + INCIDENT_LONGEST:
+            span = span_ns(folder / name)
+            if span is None:
+                found.append((at - CUT_BEFORE, at + CUT_AFTER, name))
+            else:
+                found.append((_moment(span[0]), _moment(span[1]), name))
     return tuple(found)
+
+
+def _moment(wall_ns: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(wall_ns / NS_PER_S, datetime.UTC)
