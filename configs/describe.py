@@ -73,6 +73,12 @@ def of_field(field: FieldInfo) -> Setting:
     return _peel(field.annotation, tuple(field.metadata), field)
 
 
+def words(field: FieldInfo) -> Text:
+    """What a field means, as the schema says it."""
+    extra = field.json_schema_extra
+    return Text(field.description or "", str(extra.get("en", "")) if isinstance(extra, dict) else "")
+
+
 def at(model: type[BaseModel], path: typing.Sequence[str | int]) -> Setting | None:
     """The setting a path leads to, or None where the schema knows nothing (a driver's option, a wrong key)."""
     setting = Setting(model, (), False, None)

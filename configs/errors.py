@@ -89,6 +89,12 @@ MESSAGES: Mapping[str, Text] = {
         "sees too short: {reach_m:g} m at {limit_kmh:g} km/h gives {gives_s:.1f} s of the {wants_s:.1f} s that {face} "
         "needs, {short_s:.1f} s short; covers up to {covers_kmh} km/h",
     ),
+    "short_widest": Text(
+        "{face} 最多要 {wants_s:.1f} s({case}),看得不够远:{reach_m:g} m,按限速 {limit_kmh:g} km/h 只提前 "
+        "{gives_s:.1f} s,差 {short_s:.1f} s;车速 {covers_kmh} km/h 以内够用",
+        "sees too short for the most that {face} may need ({case}): {reach_m:g} m at {limit_kmh:g} km/h gives "
+        "{gives_s:.1f} s of {wants_s:.1f} s, {short_s:.1f} s short; covers up to {covers_kmh} km/h",
+    ),
     "unwatched": Text("这个来向没有传感器照看", "no sensor watches this approach"),
     "no_lamp": Text("这个来向没有警示灯", "no lamp shows this approach's face"),
     "no_heartbeat": Text(
@@ -99,7 +105,7 @@ MESSAGES: Mapping[str, Text] = {
 }
 """Code -> what is wrong. Placeholders are the problem's params."""
 
-WARNINGS = frozenset({"short_horizon", "unwatched", "no_lamp", "no_heartbeat", "plain_mqtt"})
+WARNINGS = frozenset({"short_horizon", "short_widest", "unwatched", "no_lamp", "no_heartbeat", "plain_mqtt"})
 """Codes that are told and not refused."""
 
 _NOTHING = object()

@@ -1,34 +1,37 @@
 """How many seconds of warning a site's sensors can give, beside what its policy wants. Pure arithmetic.
 
-``lead = min(horizon, (reach + to_conflict) / v)`` at the limit. Invariants: distances are to the point where the
-warning is needed (the conflict point for a branch face, the lamp for a main face); of several radars on an approach
-the one that sees farthest counts; a sensor whose reach the site file does not know (a camera) gives no figure.
+``lead = min(horizon, (reach + to_conflict) / v)`` at the limit, for what is wanted by day in good weather of a branch
+face's design user, then of the crosser with the longest gap, then of the same at night, on a wet road and in fog at
+once. Invariants: distances are to the point where the warning is needed (the conflict point for a branch face, the lamp
+for a main face); of several radars on an approach the one that sees farthest counts; a sensor whose reach the site file
+does not know (a camera) gives no figure.
 """
 
 import dataclasses
 import math
 
+from configs import describe
 from configs.bend import way_of
-from configs.errors import Problem, both
-from configs.schema import Policy, Road, SiteConfig
+from configs.errors import Problem, Text, both
+from configs.gaps import longest
+from configs.schema import Gaps, Road, RoadUser, SiteConfig
 
 KMH = 3.6
 
+FOG_STEPS = 3
+"""How often ``policy.widen.low_visibility_s`` adds in the thickest fog: below 200, 100 and 50 m."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Lead:
-    """One face and one approach that it watches."""
+class Need:
+    """What is wanted in one case, and what a reach gives of it."""
 
-    face: str
-    approach: str
-    sensor: str
     limit_kmh: float
     reach_m: float
-    """From the edge of sight to where the warning is needed."""
     horizon_s: float
-    """What the policy wants at the limit, in good weather by day."""
+    """What the policy wants at the limit."""
     covers_kmh: float
-    """Up to this speed the sensors give all of it."""
+    """Up to this speed the reach gives all of it."""
 
     @property
     def gives_s(self) -> float:
@@ -48,15 +51,63 @@ class Lead:
     def as_json(self) -> dict[str, object]:
         """For ``config check --json``."""
         return {
+            "horizon_s": round(self.horizon_s, 1),
+            "lead_s": round(self.gives_s, 1),
+            "short_s": round(self.short_s, 1),
+            "covers_kmh": math.floor(self.covers_kmh),
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Adds:
+    """Seconds that conditions add to a horizon at the limit."""
+
+    night_s: float
+    wet_s: float
+    fog_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lead:
+    """One face and one approach that it watches."""
+
+    face: str
+    approach: str
+    sensor: str
+    design: Need
+    """By day and in good weather; of a branch face for the design user."""
+    user: RoadUser | None
+    """The crosser with the longest gap where it is longer than the design user's."""
+    longest: Need
+    """The same for that one."""
+    adds: Adds
+    widest: Need
+    """And at night, on a wet road and in the thickest fog."""
+
+    @property
+    def limit_kmh(self) -> float:
+        """The speed at which it is."""
+        return self.design.limit_kmh
+
+    @property
+    def reach_m(self) -> float:
+        """From the edge of sight to where the warning is needed."""
+        return self.design.reach_m
+
+    def as_json(self) -> dict[str, object]:
+        """For ``config check --json``."""
+        return {
             "face": self.face,
             "approach": self.approach,
             "sensor": self.sensor,
             "limit_kmh": self.limit_kmh,
             "reach_m": round(self.reach_m, 1),
-            "horizon_s": round(self.horizon_s, 1),
-            "lead_s": round(self.gives_s, 1),
-            "short_s": round(self.short_s, 1),
-            "covers_kmh": math.floor(self.covers_kmh),
+            **self.design.as_json(),
+            "longest": {"user": None if self.user is None else self.user.value, **self.longest.as_json()},
+            "widest": {
+                **{name: round(value, 1) for name, value in dataclasses.asdict(self.adds).items()},
+                **self.widest.as_json(),
+            },
         }
 
 
@@ -77,9 +128,16 @@ def _branch(config: SiteConfig, face: str, approach: str) -> list[Lead]:
     if seen is None:
         return []
     sensor, reach_m = seen
-    gap_s = config.policy.gap_s.of(config.site.design_user)
-    limit_kmh = config.approaches[approach].limit_kmh
-    return [Lead(face, approach, sensor, limit_kmh, reach_m, gap_s, reach_m / gap_s * KMH)]
+    limit_kmh, widen = config.approaches[approach].limit_kmh, config.policy.widen
+    adds = Adds(widen.night_s, widen.wet_s, FOG_STEPS * widen.low_visibility_s)
+    design_user = config.site.design_user
+    design_s = config.policy.gap_s.of(design_user)
+    user, longest_s = longest(config)
+    design, by_day, widest = [
+        Need(limit_kmh, reach_m, gap_s, reach_m / gap_s * KMH)
+        for gap_s in (design_s, longest_s, longest_s + adds.night_s + adds.wet_s + adds.fog_s)
+    ]
+    return [Lead(face, approach, sensor, design, user if longest_s > design_s else None, by_day, adds, widest)]
 
 
 def _main(config: SiteConfig, face: str) -> list[Lead]:
@@ -89,10 +147,23 @@ def _main(config: SiteConfig, face: str) -> list[Lead]:
         return []
     sensor, reach_m = seen
     to_lamp_m = max(0.0, reach_m - min(lamps))  # of several lamps the one nearest to the junction is met last
-    limit_kmh = config.approaches[face].limit_kmh
-    policy = config.policy
-    wants_s = policy.reaction_s + limit_kmh / KMH / (2 * policy.deceleration_mps2) + policy.margin_s
-    return [Lead(face, face, sensor, limit_kmh, to_lamp_m, wants_s, _stops_within_kmh(policy, to_lamp_m))]
+    limit_kmh, policy = config.approaches[face].limit_kmh, config.policy
+    fixed_s = policy.reaction_s + policy.margin_s
+    by_day = _stopping(limit_kmh, to_lamp_m, fixed_s, policy.deceleration_mps2)
+    widen = policy.widen
+    wide_s = widen.night_s + widen.wet_s + FOG_STEPS * widen.low_visibility_s
+    widest = _stopping(limit_kmh, to_lamp_m, fixed_s + wide_s, policy.deceleration_mps2 * widen.wet_deceleration_factor)
+    slippery_s = widest.horizon_s - by_day.horizon_s - wide_s
+    adds = Adds(widen.night_s, widen.wet_s + slippery_s, FOG_STEPS * widen.low_visibility_s)
+    return [Lead(face, face, sensor, by_day, None, by_day, adds, widest)]
+
+
+def _stopping(limit_kmh: float, reach_m: float, fixed_s: float, deceleration_mps2: float) -> Need:
+    """The stopping time ``fixed_s + v / 2a`` at the limit; it is covered up to the speed v at which v times it is the
+    reach: the root of a quadratic."""
+    wants_s = fixed_s + limit_kmh / KMH / (2 * deceleration_mps2)
+    speed_mps = deceleration_mps2 * (math.sqrt(fixed_s**2 + 2 * reach_m / deceleration_mps2) - fixed_s)
+    return Need(limit_kmh, reach_m, wants_s, speed_mps * KMH)
 
 
 def _farthest(config: SiteConfig, approach: str) -> tuple[str, float] | None:
@@ -107,16 +178,10 @@ def _farthest(config: SiteConfig, approach: str) -> tuple[str, float] | None:
     return name, max(0.0, reach_m)
 
 
-def _stops_within_kmh(policy: Policy, reach_m: float) -> float:
-    """The speed v at which v · (reaction + v / 2a + margin) is the reach: the root of a quadratic."""
-    before_s, deceleration_mps2 = policy.reaction_s + policy.margin_s, policy.deceleration_mps2
-    speed_mps = deceleration_mps2 * (math.sqrt(before_s**2 + 2 * reach_m / deceleration_mps2) - before_s)
-    return speed_mps * KMH
-
-
 def problems(config: SiteConfig) -> list[Problem]:
-    """``short_lead`` for each approach that declares more than its sensors give (an error), ``short_horizon`` for each
-    radar that does not fill a horizon (a warning, of the horizon that it misses most)."""
+    """``short_lead`` for each approach that declares more than its sensors give (an error); warnings for each radar, of
+    the face that misses most: ``short_horizon`` where it does not fill what is wanted by day for the design user, and
+    ``short_widest`` where it does not fill the most that the policy may want."""
     every = leads(config)
     found = [
         problem
@@ -124,22 +189,49 @@ def problems(config: SiteConfig) -> list[Problem]:
         if settings.lead_min_s is not None
         and (problem := _short_lead(config, every, approach, settings.lead_min_s)) is not None
     ]
-    worst: dict[str, Lead] = {}
-    for lead in every:
-        if lead.is_short and (lead.sensor not in worst or lead.short_s > worst[lead.sensor].short_s):
-            worst[lead.sensor] = lead
-    for sensor, lead in worst.items():
-        params = {
-            "face": lead.face,
-            "reach_m": lead.reach_m,
-            "limit_kmh": lead.limit_kmh,
-            "gives_s": lead.gives_s,
-            "wants_s": lead.horizon_s,
-            "short_s": lead.short_s,
-            "covers_kmh": math.floor(lead.covers_kmh),
-        }
-        found.append(Problem("short_horizon", path=f"radars.{sensor}.reach_m", params=params))
+    for code in ("short_horizon", "short_widest"):
+        worst: dict[str, tuple[Lead, Need]] = {}
+        for lead in every:
+            need = lead.design if code == "short_horizon" else lead.widest
+            if need.is_short and (lead.sensor not in worst or need.short_s > worst[lead.sensor][1].short_s):
+                worst[lead.sensor] = lead, need
+        for sensor, (lead, need) in worst.items():
+            # What no condition and no crosser adds to is told once.
+            if code == "short_horizon" or need.horizon_s > lead.design.horizon_s:
+                found.append(_short(code, sensor, lead, need, config.site.design_user))
     return found
+
+
+def _short(code: str, sensor: str, lead: Lead, need: Need, design_user: RoadUser) -> Problem:
+    params = {
+        "face": lead.face,
+        "reach_m": need.reach_m,
+        "limit_kmh": need.limit_kmh,
+        "gives_s": need.gives_s,
+        "wants_s": need.horizon_s,
+        "short_s": need.short_s,
+        "covers_kmh": math.floor(need.covers_kmh),
+        "case": case_words(lead, design_user),
+    }
+    return Problem(code, path=f"radars.{sensor}.reach_m", params=params)
+
+
+def case_words(lead: Lead, design_user: RoadUser) -> Text:
+    """What the most that may be wanted is made of: "tricycle 20.0 s, night +0.5 s, fog up to +1.5 s"."""
+    if lead.face == lead.approach:
+        who = Text("白天停车", "stopping by day")
+    else:
+        who = describe.words(Gaps.model_fields[(lead.user or design_user).value])
+    seconds = f" {lead.longest.horizon_s:.1f} s"
+    parts = [Text(who.zh + seconds, who.en + seconds)]
+    for add_s, zh, en in (
+        (lead.adds.night_s, "夜间加", "night +"),
+        (lead.adds.wet_s, "湿路加", "wet road +"),
+        (lead.adds.fog_s, "雾天最多加", "fog up to +"),
+    ):
+        if add_s > 0:
+            parts.append(Text(f"{zh} {add_s:.1f} s", f"{en}{add_s:.1f} s"))
+    return Text("、".join(part.zh for part in parts), ", ".join(part.en for part in parts))
 
 
 def _short_lead(config: SiteConfig, every: list[Lead], approach: str, least_s: float) -> Problem | None:
@@ -147,7 +239,7 @@ def _short_lead(config: SiteConfig, every: list[Lead], approach: str, least_s: f
     seen = _farthest(config, approach)
     limit_mps = config.approaches[approach].limit_kmh / KMH
     reach_m = 0.0 if seen is None else seen[1]
-    horizons_s = [lead.horizon_s for lead in every if lead.approach == approach and lead.face != approach]
+    horizons_s = [lead.design.horizon_s for lead in every if lead.approach == approach and lead.face != approach]
     gives_s = min([reach_m / limit_mps, *horizons_s])
     if gives_s >= least_s:
         return None

@@ -73,13 +73,9 @@ def _rows(model: type[BaseModel]) -> list[Row]:
         setting = describe.of_field(field)
         allowed = describe.allowed(setting, name)
         accepted = allowed.zh if allowed.zh == allowed.en else f"{allowed.zh}<br>{allowed.en}"
-        rows.append((f"`{name}`", _default(field), accepted, field.description or "", _english(field)))
+        words = describe.words(field)
+        rows.append((f"`{name}`", _default(field), accepted, words.zh, words.en))
     return rows
-
-
-def _english(field: FieldInfo) -> str:
-    extra = field.json_schema_extra
-    return str(extra.get("en", "")) if isinstance(extra, dict) else ""
 
 
 def _default(field: FieldInfo) -> str:
@@ -101,7 +97,7 @@ def _plain(value: Any) -> str:
 def _models(path: str, field: FieldInfo) -> Iterable[tuple[str, type[BaseModel], Text]]:
     """Every model under a field, with the path people would write."""
     setting = describe.of_field(field)
-    words = Text(field.description or "", _english(field))
+    words = describe.words(field)
     kind, below = setting.kind, path
     while get_origin(kind) in (dict, list, Annotated):
         below += {dict: ".<id>", list: "[n]"}.get(get_origin(kind), "")

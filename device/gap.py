@@ -7,31 +7,15 @@ not known widen, they never narrow.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from configs.gaps import gap_table
 from configs.schema import Policy, RoadUser, SiteConfig
 from device.day import DayState
 from device.tracks import Track
 from hal.clock import NS_PER_S
 
 KMH = 3.6
-
-TAKEN_FOR: Mapping[RoadUser, tuple[RoadUser, ...]] = {
-    RoadUser.TWO_WHEELER: (RoadUser.TRICYCLE,),
-    RoadUser.CAR: (),
-    RoadUser.WALKER: (),
-    RoadUser.TRICYCLE: (),
-    RoadUser.BUS: (RoadUser.TRUCK,),
-    RoadUser.TRUCK: (),
-    RoadUser.LONG_TRUCK: (),
-}
-"""Who may truly be there when a sensor names this class. The bundled detector knows person, two-wheeler, car, bus and
-truck (``observation.DETECTOR_CLASSES``): an open farm tricycle has the wheels, the handlebar and the rider of a
-two-wheeler, and a lorry seen from the front is called a bus."""
-
-HEAVY = frozenset({RoadUser.BUS, RoadUser.TRUCK, RoadUser.LONG_TRUCK})
-"""No detector here tells a single lorry from one with a trailer, or from a tractor: a heavy vehicle never needs less
-than the design user, which a site with trailers sets to ``long_truck``."""
 
 VISIBILITY_STEPS_M = (200.0, 100.0, 50.0)
 """Below each of these the law takes another step off the speed (60, 40, 20 km/h): the steps in which sight is lost."""
@@ -57,16 +41,6 @@ def widening(policy: Policy, day: DayState) -> Widening:
     if visibility_m is not None:
         extra_s += widen.low_visibility_s * sum(visibility_m < step_m for step_m in VISIBILITY_STEPS_M)
     return Widening(extra_s, factor)
-
-
-def gap_table(config: SiteConfig) -> dict[RoadUser, float]:
-    """Seconds needed by whoever a sensor calls so: the longest gap of all that it may truly be."""
-    gaps = config.policy.gap_s
-    design_s = gaps.of(config.site.design_user)
-    return {
-        user: max(gaps.of(user), *(gaps.of(other) for other in others), design_s if user in HEAVY else 0.0)
-        for user, others in TAKEN_FOR.items()
-    }
 
 
 @dataclasses.dataclass(slots=True)

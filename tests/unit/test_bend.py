@@ -59,7 +59,7 @@ def test_lead_on_a_bend_is_that_of_the_road() -> None:
     radars = {**junction.radars, "r_east": radar(reach_m=90, bend=bend)}
     found = leads(junction.model_copy(update={"radars": radars}))
     east = next(lead for lead in found if lead.sensor == "r_east" and lead.face == "branch_south")
-    assert east.gives_s == pytest.approx(6.6)
+    assert east.design.gives_s == pytest.approx(6.6)
 
 
 @pytest.mark.parametrize(

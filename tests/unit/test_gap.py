@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from configs.gaps import gap_table
 from configs.schema import RoadUser, SiteConfig
 from device.day import DAYLIGHT
-from device.gap import GapKeeper, Widening, gap_table, widening
+from device.gap import GapKeeper, Widening, widening
 from device.tracks import TrackState
 from tests.support.road import site
 from tests.support.tracks import BRANCH, ns, seen, waits

@@ -21,7 +21,7 @@ MADE = scene(user("car", Kind.CAR, until_s=5), seconds=5)
 def test_the_site_file_passes_config_check(fitting: Fitting, tmp_path: pathlib.Path) -> None:
     site, problems = check_site(record(MADE, fitting, CLEAN, 1, tmp_path).site)
     # What is left are warnings a real site of this fitting would get too.
-    assert {problem.code for problem in problems} <= {"short_horizon", "no_heartbeat"}
+    assert {problem.code for problem in problems} <= {"short_horizon", "short_widest", "no_heartbeat"}
     assert site.site.design_user == "truck"
     assert all(approach.bearing_deg is not None for approach in site.approaches.values())
     assert sorted(face for lamp in site.lamps.values() for face in lamp.faces) == sorted(site.approaches)

@@ -152,6 +152,8 @@ def test_a_short_reach_is_a_warning_with_the_seconds() -> None:
     assert warning.is_warning
     assert "6.0 s" in warning.render("en") and "9.5 s" in warning.render("zh")
     assert not [found for found in check_text(DESK, "site.yaml")[1] if found.code == "short_horizon"]
+    [most] = [found for found in check_text(DESK, "site.yaml")[1] if found.code == "short_widest"]
+    assert "单体货车 9.5 s、夜间加 0.5 s" in most.render("zh") and "10.8 s of 12.0 s" in most.render("en")
 
 
 def test_an_unwatched_main_road_and_a_missing_heartbeat_are_warnings() -> None:
