@@ -2,9 +2,9 @@
 
 ``lead = min(horizon, (reach + to_conflict) / v)`` at the limit, for what is wanted by day in good weather of a branch
 face's design user, then of the crosser with the longest gap, then of the same at night, on a wet road and in fog at
-once. Invariants: distances are to the point where the warning is needed (the conflict point for a branch face, the lamp
-for a main face); of several radars on an approach the one that sees farthest counts; a sensor whose reach the site file
-does not know (a camera) gives no figure.
+once. Invariants: distances are to the point where the warning is needed (the conflict point for a branch face, the
+lamp for a main face); of several sensors on an approach the one that sees farthest counts; a camera whose reach the
+site file does not tell gives no figure.
 """
 
 import dataclasses
@@ -74,6 +74,8 @@ class Lead:
     face: str
     approach: str
     sensor: str
+    path: str
+    """The key of the site file that says how far that one sees."""
     design: Need
     """By day and in good weather; of a branch face for the design user."""
     user: RoadUser | None
@@ -112,7 +114,7 @@ class Lead:
 
 
 def leads(config: SiteConfig) -> list[Lead]:
-    """Every face with every approach it watches by a radar, in the order of the site file."""
+    """Every face with every approach it watches by a sensor of known reach, in the order of the site file."""
     found = []
     for face, own in config.approaches.items():
         if own.road is Road.MAIN:
@@ -127,7 +129,7 @@ def _branch(config: SiteConfig, face: str, approach: str) -> list[Lead]:
     seen = _farthest(config, approach)
     if seen is None:
         return []
-    sensor, reach_m = seen
+    reach_m, sensor, path = seen
     limit_kmh, widen = config.approaches[approach].limit_kmh, config.policy.widen
     adds = Adds(widen.night_s, widen.wet_s, FOG_STEPS * widen.low_visibility_s)
     design_user = config.site.design_user
@@ -137,7 +139,7 @@ def _branch(config: SiteConfig, face: str, approach: str) -> list[Lead]:
         Need(limit_kmh, reach_m, gap_s, reach_m / gap_s * KMH)
         for gap_s in (design_s, longest_s, longest_s + adds.night_s + adds.wet_s + adds.fog_s)
     ]
-    return [Lead(face, approach, sensor, design, user if longest_s > design_s else None, by_day, adds, widest)]
+    return [Lead(face, approach, sensor, path, design, user if longest_s > design_s else None, by_day, adds, widest)]
 
 
 def _main(config: SiteConfig, face: str) -> list[Lead]:
@@ -145,7 +147,7 @@ def _main(config: SiteConfig, face: str) -> list[Lead]:
     lamps = [lamp.to_conflict_m for lamp in config.lamps.values() if face in lamp.faces]
     if seen is None or not lamps:
         return []
-    sensor, reach_m = seen
+    reach_m, sensor, path = seen
     to_lamp_m = max(0.0, reach_m - min(lamps))  # of several lamps the one nearest to the junction is met last
     limit_kmh, policy = config.approaches[face].limit_kmh, config.policy
     fixed_s = policy.reaction_s + policy.margin_s
@@ -155,7 +157,7 @@ def _main(config: SiteConfig, face: str) -> list[Lead]:
     widest = _stopping(limit_kmh, to_lamp_m, fixed_s + wide_s, policy.deceleration_mps2 * widen.wet_deceleration_factor)
     slippery_s = widest.horizon_s - by_day.horizon_s - wide_s
     adds = Adds(widen.night_s, widen.wet_s + slippery_s, FOG_STEPS * widen.low_visibility_s)
-    return [Lead(face, face, sensor, by_day, None, by_day, adds, widest)]
+    return [Lead(face, face, sensor, path, by_day, None, by_day, adds, widest)]
 
 
 def _stopping(limit_kmh: float, reach_m: float, fixed_s: float, deceleration_mps2: float) -> Need:
@@ -166,22 +168,28 @@ def _stopping(limit_kmh: float, reach_m: float, fixed_s: float, deceleration_mps
     return Need(limit_kmh, reach_m, wants_s, speed_mps * KMH)
 
 
-def _farthest(config: SiteConfig, approach: str) -> tuple[str, float] | None:
-    radars = [
-        (round(way_of(radar).along(radar.reach_m)[0], 1) + radar.to_conflict_m, name)
+def _farthest(config: SiteConfig, approach: str) -> tuple[float, str, str] | None:
+    """(metres to the conflict point, sensor, key of the site file) of the one that sees farthest."""
+    found = [
+        (round(way_of(radar).along(radar.reach_m)[0], 1) + radar.to_conflict_m, name, f"radars.{name}.reach_m")
         for name, radar in config.radars.items()
         if radar.approach == approach
     ]
-    if not radars:
+    found += [
+        (zones.reach_m, name, f"cameras.{name}.zones.{approach}.reach_m")
+        for name, camera in config.cameras.items()
+        if (zones := camera.zones.get(approach)) is not None and zones.reach_m is not None
+    ]
+    if not found:
         return None
-    reach_m, name = max(radars)
-    return name, max(0.0, reach_m)
+    reach_m, name, path = max(found)
+    return max(0.0, reach_m), name, path
 
 
 def problems(config: SiteConfig) -> list[Problem]:
-    """``short_lead`` for each approach that declares more than its sensors give (an error); warnings for each radar, of
-    the face that misses most: ``short_horizon`` where it does not fill what is wanted by day for the design user, and
-    ``short_widest`` where it does not fill the most that the policy may want."""
+    """``short_lead`` for each approach that declares more than its sensors give (an error); warnings for each sensor,
+    of the face that misses most: ``short_horizon`` where it does not fill what is wanted by day for the design user,
+    and ``short_widest`` where it does not fill the most that the policy may want."""
     every = leads(config)
     found = [
         problem
@@ -193,16 +201,16 @@ def problems(config: SiteConfig) -> list[Problem]:
         worst: dict[str, tuple[Lead, Need]] = {}
         for lead in every:
             need = lead.design if code == "short_horizon" else lead.widest
-            if need.is_short and (lead.sensor not in worst or need.short_s > worst[lead.sensor][1].short_s):
-                worst[lead.sensor] = lead, need
-        for sensor, (lead, need) in worst.items():
+            if need.is_short and (lead.path not in worst or need.short_s > worst[lead.path][1].short_s):
+                worst[lead.path] = lead, need
+        for lead, need in worst.values():
             # What no condition and no crosser adds to is told once.
             if code == "short_horizon" or need.horizon_s > lead.design.horizon_s:
-                found.append(_short(code, sensor, lead, need, config.site.design_user))
+                found.append(_short(code, lead, need, config.site.design_user))
     return found
 
 
-def _short(code: str, sensor: str, lead: Lead, need: Need, design_user: RoadUser) -> Problem:
+def _short(code: str, lead: Lead, need: Need, design_user: RoadUser) -> Problem:
     params = {
         "face": lead.face,
         "reach_m": need.reach_m,
@@ -213,7 +221,7 @@ def _short(code: str, sensor: str, lead: Lead, need: Need, design_user: RoadUser
         "covers_kmh": math.floor(need.covers_kmh),
         "case": case_words(lead, design_user),
     }
-    return Problem(code, path=f"radars.{sensor}.reach_m", params=params)
+    return Problem(code, path=lead.path, params=params)
 
 
 def case_words(lead: Lead, design_user: RoadUser) -> Text:
@@ -238,13 +246,13 @@ def _short_lead(config: SiteConfig, every: list[Lead], approach: str, least_s: f
     """What is wrong with the lead that an approach declares. What others are warned of it counts, not what it is."""
     seen = _farthest(config, approach)
     limit_mps = config.approaches[approach].limit_kmh / KMH
-    reach_m = 0.0 if seen is None else seen[1]
+    reach_m = 0.0 if seen is None else seen[0]
     horizons_s = [lead.design.horizon_s for lead in every if lead.approach == approach and lead.face != approach]
     gives_s = min([reach_m / limit_mps, *horizons_s])
     if gives_s >= least_s:
         return None
     params = {
-        "sensor": "-" if seen is None else seen[0],
+        "sensor": "-" if seen is None else seen[1],
         "reach_m": reach_m,
         "limit_kmh": config.approaches[approach].limit_kmh,
         "gives_s": gives_s,

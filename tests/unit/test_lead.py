@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from configs.errors import ConfigError
 from configs.gaps import NAMED, gap_table, longest
-from configs.lead import leads
+from configs.lead import leads, problems
 from configs.loader import parse_yaml, validate
 from configs.schema import RoadUser, Widening
 from device.cli.app import cli
@@ -147,6 +147,23 @@ def test_a_reach_that_gives_the_most_that_may_be_needed_is_not_warned_of() -> No
     _config, told = check_text(far, "site.yaml")
     assert not [problem for problem in told if problem.code.startswith("short")]
     assert of(far, "branch_south")["widest"]["short_s"] == 0.0  # type: ignore[index]
+
+
+def test_a_camera_alone_gives_what_its_zones_say_that_it_surely_sees() -> None:
+    """40 m at 80 km/h: 1.8 of a truck's 9.5 s."""
+    camera = (
+        "cameras: {c_east: {driver: opencv, source: '0', zones: {main_east: {REACH"
+        "approach: [[0, 0], [1, 0], [1, 1]]}}}}"
+    )
+    radar = next(line for line in SITE.splitlines() if line.startswith("radars:"))
+    told = SITE.replace(radar, camera.replace("REACH", "reach_m: 40, "))
+    lead = of(told, "branch_south")
+    assert (lead["sensor"], lead["reach_m"], lead["lead_s"]) == ("c_east", 40.0, 1.8)
+    warned = problems(validate(parse_yaml(told)))
+    assert {problem.path for problem in warned} == {"cameras.c_east.zones.main_east.reach_m"}
+    assert leads(validate(parse_yaml(SITE.replace(radar, camera.replace("REACH", ""))))) == []
+    both = SITE + camera.replace("REACH", "reach_m: 40, ") + "\n"
+    assert of(both, "branch_south")["sensor"] == "r_east", "who sees farther counts"
 
 
 def test_a_sign_ahead_of_the_junction_is_met_earlier() -> None:
