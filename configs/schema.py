@@ -103,7 +103,11 @@ class TruckRightTurn(Strict):
         "右转车道横向范围的另一边(米)", "the other side of the right-turn lane", ge=-30, le=30
     )
     line_m: float = setting(
-        "停止线到冲突点的距离(米)", "distance from the stop line to the conflict point", default=5.0, ge=0, le=50
+        "停止线到冲突点的距离(米);摄像机要看得见线后 3 米",
+        "distance from the stop line to the conflict point; the camera must see 3 m past the line",
+        default=5.0,
+        ge=3,
+        le=50,
     )
 
     @model_validator(mode="after")

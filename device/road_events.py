@@ -1,4 +1,5 @@
-"""What road users do against the rules, from the same tracks that decide the lamps. Pure.
+"""What road users do against the rules, from the same tracks that decide the lamps; of lorries that turn right
+device.right_turn knows whether they stopped. Pure.
 
 Invariants: one event of a kind for one track; only frames that really saw it count, a coasting track proves nothing;
 in doubt there is no event, because the county may act on it; no lamp depends on anything here.
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from configs.schema import Approach, OneWay, RoadUser, SiteConfig
 from device.events import Event, EventKind
+from device.right_turn import Turn, TurnWatch
 from device.tracks import Track, TrackState
 from hal.clock import NS_PER_S
 
@@ -22,20 +24,13 @@ WRONG_WAY_M = 10.0
 OVER_CENTRE_M = 1.0
 """Half a lane is what a calibrated camera may be off, and what a driver may cut a bend by."""
 
-FOLLOWED_M = 15.0
-"""A lorry that was first seen nearer than this to its line may have stopped before."""
-
-LORRIES = frozenset({RoadUser.TRUCK, RoadUser.LONG_TRUCK})
-
 
 @dataclasses.dataclass(slots=True)
 class _Way:
     """One track so far."""
 
     seen_ns: int
-    before_m: float | None
-    slowest_mps: float = float("inf")
-    followed: bool = False
+    turn: TurnWatch
     fast_mps: deque[float] = dataclasses.field(default_factory=lambda: deque(maxlen=FAST_FRAMES))
     wrong_from: tuple[int, float] | None = None
     told: set[EventKind] = dataclasses.field(default_factory=set)
@@ -68,16 +63,19 @@ class RoadEventKeeper:
         found: list[Event] = []
         ways: dict[int, _Way] = {}
         for track in tracks:
-            way = self._ways.get(track.id) or _Way(0, None)
+            way = self._ways.get(track.id) or _Way(0, TurnWatch())
             ways[track.id] = way
+            found += self._right_turn(now_ns, track, way)
             if track.state is not TrackState.CONFIRMED or track.updated_ns <= way.seen_ns:
                 continue
             way.seen_ns = track.updated_ns
-            for kind, body in (self._speeding(track, way), self._wrong_way(track, way), self._right_turn(track, way)):
+            for kind, body in (self._speeding(track, way), self._wrong_way(track, way)):
                 if body is not None and kind not in way.told:
                     way.told.add(kind)
                     found.append(Event(kind, now_ns, None, {**self._body(track), **body}))
-            way.before_m = track.distance_m
+        for track_id, way in self._ways.items():
+            if track_id not in ways:
+                found += self._turned(now_ns, way.turn.gone())
         self._ways = ways
         return found
 
@@ -114,21 +112,16 @@ class RoadEventKeeper:
             return False
         return one_way is OneWay.OUT or (track.lateral_m is not None and track.lateral_m > OVER_CENTRE_M)
 
-    def _right_turn(self, track: Track, way: _Way) -> tuple[EventKind, dict[str, float] | None]:
-        """A lorry in the right-turn lane that came to its line and was never slow."""
+    def _right_turn(self, now_ns: int, track: Track, way: _Way) -> list[Event]:
         lane = self._approaches[track.approach].truck_right_turn
-        distance_m, speed_mps, before_m = track.distance_m, track.speed_mps, way.before_m
-        if lane is None or distance_m is None or speed_mps is None or track.receding:
-            return EventKind.RIGHT_TURN, None
-        way.followed = way.followed or distance_m >= lane.line_m + FOLLOWED_M
-        way.slowest_mps = min(way.slowest_mps, speed_mps)
-        if before_m is None or before_m <= lane.line_m or distance_m > lane.line_m:
-            return EventKind.RIGHT_TURN, None
-        in_lane = track.lateral_m is not None and lane.lateral_from_m <= track.lateral_m <= lane.lateral_to_m
-        stopped = way.slowest_mps < self._rules.stop_below_mps
-        if not way.followed or track.user not in LORRIES or not in_lane or stopped:
-            return EventKind.RIGHT_TURN, None
-        return EventKind.RIGHT_TURN, {"slowest_mps": round(way.slowest_mps, 1)}
+        return [] if lane is None else self._turned(now_ns, way.turn.see(now_ns, track, lane))
+
+    def _turned(self, now_ns: int, turn: Turn | None) -> list[Event]:
+        """The event of a lorry that is surely past its line, unless it had stopped."""
+        if turn is None or turn.slowest_mps < self._rules.stop_below_mps:
+            return []
+        slowest = {"slowest_mps": round(turn.slowest_mps, 1)}
+        return [Event(EventKind.RIGHT_TURN, now_ns, None, {**self._body(turn.past), **slowest})]
 
     def _body(self, track: Track) -> dict[str, object]:
         return {
