@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from device.recording import RecordingFile
 from hal.clock import NS_PER_S
 from hal.radar.ld2451_wire import WireTarget, encode_report
-from tests.support.sensed import scene, user
+from tests.support.sensed import place, scene, user
 from tools.sim.scene import Kind, User
 from tools.sim.sensing.fittings import Fitting, site_config, site_values
 from tools.sim.sensing.recorder import ANCHOR_MONO_NS, ANCHOR_WALL_NS, Heard, heard
@@ -61,12 +61,35 @@ class Golden:
     weather: Weather = CLEAN
     seconds: float = 20.0
     change: Change = as_it_is
+    approaches: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
+    """What the site file says of an approach beyond how it was built."""
 
 
 def coming(name: str, kind: Kind = Kind.CAR, *, at_line_s: float, kmh: float = 50, approach: str = "main_east") -> User:
     """Drives steadily and is at the line at this time."""
     from_m = min(290.0, at_line_s * kmh / 3.6)
     return user(name, kind, approach=approach, kmh=kmh, from_m=from_m, at_s=at_line_s - from_m * 3.6 / kmh)
+
+
+def rolls_on(who: User, slow_from_m: float, slow_kmh: float, for_s: float = 0.5) -> User:
+    """The same, braking by 2 m/s² to this speed at this distance and after ``for_s`` starting again by 1 m/s²."""
+    distance_m, speed_mps, slow_mps = who.samples[0].distance_m, who.samples[0].speed_mps, slow_kmh / 3.6
+    samples, slow_since_s = [], float("inf")
+    tick = round(who.samples[0].t_s * 100)
+    while distance_m > 0:
+        t_s = tick / 100
+        if tick % 10 == 0:
+            x_m, y_m = place(who.samples[0].approach, distance_m, who.samples[0].lateral_m)
+            seen = dataclasses.replace(who.samples[0], t_s=t_s, distance_m=distance_m, speed_mps=speed_mps)
+            samples.append(dataclasses.replace(seen, x_m=x_m, y_m=y_m))
+        brakes = slow_since_s > t_s and distance_m - slow_from_m <= (speed_mps**2 - slow_mps**2) / 4.0
+        if brakes:
+            speed_mps = max(slow_mps, speed_mps - 0.02)
+            slow_since_s = t_s if speed_mps == slow_mps else slow_since_s
+        elif t_s > slow_since_s + for_s:
+            speed_mps = min(who.samples[0].speed_mps, speed_mps + 0.01)
+        distance_m, tick = distance_m - speed_mps / 100, tick + 1
+    return dataclasses.replace(who, samples=tuple(samples))
 
 
 GOLDEN: Mapping[str, Golden] = {
@@ -112,6 +135,19 @@ GOLDEN: Mapping[str, Golden] = {
         weather=FAULTS,
         seconds=26.0,
     ),
+    "speeding": Golden([coming("car", at_line_s=12, kmh=80)]),
+    "wrong_way": Golden(
+        [coming("car", at_line_s=6, kmh=40), user("wrong", Kind.CAR, kmh=40, from_m=0, at_s=8.0, outbound=True)],
+        approaches={"main_east": {"one_way": "in"}},
+    ),
+    "one_lorry_stops_before_it_turns_right_and_one_rolls_through": Golden(
+        [
+            rolls_on(coming("stops", Kind.TRUCK, at_line_s=9, kmh=29, approach="branch_south"), 5.5, 0.0, for_s=2.0),
+            rolls_on(coming("rolls", Kind.TRUCK, at_line_s=22, kmh=29, approach="branch_south"), 5.5, 12.0),
+        ],
+        approaches={"branch_south": {"truck_right_turn": {"lateral_from_m": -3.5, "lateral_to_m": 0.0, "line_m": 5.0}}},
+        seconds=32.0,
+    ),
 }
 
 
@@ -119,9 +155,12 @@ def record(name: str, path: pathlib.Path) -> None:
     """Writes one of them to a new file."""
     golden = GOLDEN[name]
     made = scene(*golden.users, seconds=golden.seconds)
+    values = site_values(made, golden.fitting)
+    for approach, more in golden.approaches.items():
+        values["approaches"][approach] |= more
     file = RecordingFile(
         path,
-        site_values(made, golden.fitting),
+        values,
         anchor_wall_ns=ANCHOR_WALL_NS,
         anchor_mono_ns=ANCHOR_MONO_NS,
         clock_quality="synced",
