@@ -147,8 +147,10 @@ def _measured() -> dict[str, figures.Value]:
         files = record(scene, Fitting.RADAR_ONLY, CLEAN, plan.CI_SEED, pathlib.Path(name))
         site = site_config(scene, Fitting.RADAR_ONLY)
         p99_ms, tracks = pace.step_p99_ms(site)
+        merged_ms, merged_tracks = pace.step_p99_ms(site_config(scene, Fitting.RADAR_CAMERA), camera=True)
         return {
             "evaluate_step_p99_ms": p99_ms if tracks >= 20 else None,
+            "evaluate_step_merged_p99_ms": merged_ms if merged_tracks >= 20 else None,
             "evaluate_replay_ratio": pace.replay_ratio(files.recording, site),
             "evaluate_config_tells_lead": int(_config_tells_lead(scene, pathlib.Path(name))),
         }

@@ -112,7 +112,14 @@ FIGURES: tuple[Figure, ...] = (
         "ms",
         0.2,
         "20 条航迹时决策一步,第 99 百分位",
-        "Pipeline.step with 20 tracks, 99th percentile",
+        "Pipeline.step with 20 tracks of two radars, 99th percentile",
+    ),
+    Figure(
+        "evaluate_step_merged_p99_ms",
+        "ms",
+        None,
+        "同上,支路上再有一台摄像机看见三个人车",
+        "the same with a camera on the branch that sees three road users",
     ),
     Figure(
         "evaluate_replay_ratio",
