@@ -34,7 +34,7 @@ FIRST_AT_MOST_MPS = {RoadUser.WALKER: 1.5, RoadUser.TWO_WHEELER: 6.0}
 road (``FIRST_LIMIT_MPS`` where none is known), no faster than its kind, slower in the wait zone. The spread is a share
 of the speed assumed: nobody on foot comes at a share of the cars' limit."""
 
-EARLY_SIGMAS = 0.5
+EARLY_SIGMAS = 0.6
 """Time to arrival counts on a speed this much above the estimate: with a quarter of a sigma main faces were dark for
 0.1 to 0.5 s when a car came up the branch, with a whole one they would light half a second early for all of them."""
 

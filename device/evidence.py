@@ -40,14 +40,16 @@ _TREND_NS = round(TREND_S * NS_PER_S)
 ROSE_M = 2.0
 """Two range steps above the nearest place of the last second: not the jitter of one."""
 
-STEP_M = 1.0
+FELL_M = 2.0
+"""Who is known to leave and says so comes back when it is more than this nearer than a second ago: 2.4 sigma of two
+readings of one echo. With one range step every fortieth road user that left lit the lamp on its way."""
 
 AWAY_EVIDENCE_S = 0.15
-AWAY_CLAIMED_M = 4.0
+AWAY_CLAIMED_M = 8.0
 AWAY_AMBIGUOUS_S = 1.5
 """A target that is flagged receding from birth wants distance to speak first: confirming it earlier would light the
-lamp for every road user that has just left. When it claims to have gone 4 m, or after 1.5 s, and no distance has
-spoken, it counts as approaching."""
+lamp for every road user that has just left. When it claims to have gone 8 m, or after 1.5 s, and no distance has
+spoken, it counts as approaching; three ranges of a car are 4 m by then, when none is lost."""
 
 WAY_KNOWN_M = 2.0
 WAY_SURE_M = 3.0
@@ -146,6 +148,8 @@ class TrackLife:
         if score_m > WAY_KNOWN_M:
             self._way_m = -WAY_SURE_M
             self.way_known = True
+            if not self.confirmed:
+                self._fits = 0  # it did not do what it said: two such frames are as likely two ghosts
             return True
         # No surer than a little beyond sure: who turns back must not be argued with for seconds.
         self._way_m = max(score_m, -WAY_SURE_M)
@@ -218,7 +222,7 @@ class TrackLife:
         nearest_m = min([range_m for _, range_m in self._ranges])
         if self.receding:
             # Once known to leave it keeps leaving through the jitter of one range step, until it really comes back.
-            return last_m > first_m - STEP_M or last_m >= nearest_m + ROSE_M
+            return last_m >= first_m - FELL_M or last_m >= nearest_m + ROSE_M
         if len(self._ranges) < RECEDING_HITS or last_m < self._ranges[-RECEDING_HITS][1]:
             return False
         # Who has just passed the radar was farther away a second ago: the nearest place since then counts as well.
