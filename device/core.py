@@ -104,6 +104,7 @@ class Core:
         self.camera_says: dict[str, dict[str, Any]] = {}
         self.output: Output | None = None
         self.day: DayState = self._read_day()
+        self.incidents.day(self.started_ns, self.day)
         self._day_read_ns = self.started_ns
         self._lamp_tests: dict[str, tuple[Shows, int]] = {}
         self._last_caused_ns: dict[str, int] = {}
@@ -175,7 +176,7 @@ class Core:
             self.journal.append(event)
         if now_ns - self._day_read_ns > NS_PER_S:
             self._day_read_ns = now_ns
-            self.day = self._read_day()
+            self._take_day(now_ns)
             self.camera_alone.keep(self.pipeline.camera_alone_s(now_ns))
         for call in calls:
             self._answer(call)
@@ -282,7 +283,7 @@ class Core:
             max_s = None if seconds is None else float(seconds)
             path = pathlib.Path(str(args["path"]))
             try:
-                return {"recording": Recording(path, config_values, self.clock, max_s=max_s)}
+                return {"recording": Recording(path, config_values, self.clock, max_s=max_s, day=self.day)}
             except RecordingError as error:
                 raise ControlError(str(error)) from error
         return args
@@ -325,7 +326,7 @@ class Core:
         self.speakers.configure(config)
         self.incidents.configure(config.recording)
         self.incident_files.configure(config)
-        self.day = self._read_day()
+        self._take_day(self.clock.monotonic_ns())
         if "vision" in restarts:
             self.vision.restart_peer()
         if "guard" in restarts:
@@ -357,6 +358,7 @@ class Core:
             if prepared is not None:  # two asked at once, and the other was first
                 prepared.close(timeout_s=0.0)
             raise ControlError(f"already recording to {self.recording.path if self.recording else 'another file'}")
+        prepared.put_day(self.day, self.clock.monotonic_ns())  # it may have changed since the file was opened
         self.recording = prepared
         return {"path": str(prepared.path)}
 
@@ -388,6 +390,17 @@ class Core:
 
     def _read_day(self) -> DayState:
         return day_state(self.config, local_time(self.clock.wall_ns()), self.clock.quality())
+
+    def _take_day(self, now_ns: int) -> None:
+        """Reads the day state anew; a change is in force from the next step on, and is recorded."""
+        day = self._read_day()
+        if day == self.day:
+            return
+        self.day = day
+        if self.recording is not None:
+            self.recording.put_day(day, now_ns)
+        for order in self.incidents.day(now_ns, day):
+            self.incident_files.put(order)
 
     def _close(self, control: ControlServer) -> None:
         control.close()

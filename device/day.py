@@ -6,6 +6,9 @@ night (a wrong hour must neither wake a village nor dim or delay a warning); wha
 
 import dataclasses
 import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from configs.schema import SiteConfig
 from hal.clock import ClockQuality
@@ -26,6 +29,19 @@ class DayState:
 
 
 DAYLIGHT = DayState(quiet=False, brightness_pct=100, volume_pct=80, clock_trusted=True)
+
+_WRITTEN: Final = TypeAdapter(DayState)
+
+
+def day_message(day: DayState) -> dict[str, Any]:
+    """A day state as a recording holds it."""
+    return dataclasses.asdict(day)
+
+
+def day_written(data: bytes) -> DayState:
+    """The day state in the JSON of a recording's message; what a later version says besides is left out. Raises
+    ValueError for anything else."""
+    return _WRITTEN.validate_json(data, strict=True)
 
 
 def day_state(config: SiteConfig, local: datetime.datetime, quality: ClockQuality) -> DayState:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from configs.schema import SiteConfig
 from device.incident_folder import NOTES, PART, SUFFIX, cut_name, prune, publish, rename_leftovers, stem
-from device.incidents import Begin, End, Kept, Order, Trigger
+from device.incidents import Begin, DayChange, End, Kept, Order, Trigger
 from device.recording import RecordingError, RecordingFile
 from hal.clock import Clock, iso_utc
 
@@ -156,6 +156,8 @@ class IncidentFiles:
             return
         elif isinstance(order, Kept):
             self._write(self._file, order)
+        elif isinstance(order, DayChange):
+            self._file.put_day(order.day, order.at_ns)
         else:
             self._end(self._file, order)
 
@@ -173,7 +175,10 @@ class IncidentFiles:
             notes={"incident": trigger.kind.value, "face": trigger.face or "", "event": _event(trigger, at_wall_ns)},
             compress=True,
             config_at_ns=min([kept.at_ns for kept in order.before], default=trigger.at_ns),
+            day=order.days[0].day if order.days else None,
         )
+        for change in order.days[1:]:
+            self._file.put_day(change.day, change.at_ns)
         for kept in order.before:
             self._write(self._file, kept)
 

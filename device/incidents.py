@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from configs.schema import Recording as RecordingSettings
+from device.day import DayState
 from device.events import Event, EventKind
 from device.incident_budget import Budget
 from hal.clock import NS_PER_S
@@ -68,11 +69,21 @@ class Trigger:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class DayChange:
+    """The day state that is in force from ``at_ns`` on."""
+
+    at_ns: int
+    day: DayState
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Begin:
-    """Order: begin a recording with what is in the ring."""
+    """Order: begin a recording with what is in the ring. ``days``: the day state in force at its first message, then
+    each change since; empty where nobody told one."""
 
     trigger: Trigger
     before: tuple[Kept, ...]
+    days: tuple[DayChange, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,7 +95,7 @@ class End:
     count: int
 
 
-Order = Begin | Kept | End
+Order = Begin | Kept | DayChange | End
 
 
 def trigger_of(event: Event) -> Trigger | None:
@@ -127,6 +138,28 @@ class Ring:
         return tuple(kept for kept, _ in self._items if kept.at_ns >= since_ns)
 
 
+class Days:
+    """The day states of the last ``keep_s``, and always the one that was in force before them."""
+
+    def __init__(self, keep_s: float) -> None:
+        self.keep_s = keep_s
+        self._changes: collections.deque[DayChange] = collections.deque()
+
+    def append(self, change: DayChange) -> None:
+        """Notes one, lets go of those that were over before what is kept began."""
+        changes = self._changes
+        changes.append(change)
+        oldest_ns = change.at_ns - round(self.keep_s * NS_PER_S)
+        while len(changes) > 1 and changes[1].at_ns <= oldest_ns:
+            changes.popleft()
+
+    def since(self, since_ns: int) -> tuple[DayChange, ...]:
+        """The one in force at ``since_ns`` (the first one told, where that was later), then each change after it."""
+        later = [change for change in self._changes if change.at_ns > since_ns]
+        before = [change for change in self._changes if change.at_ns <= since_ns]
+        return (*before[-1:], *later)
+
+
 def weight_bytes(kept: Kept) -> int:
     """About what one message takes in memory (CPython on 64 bit): 300 B for the message itself; a camera's
     observation is 2 kB of dictionaries and 600 B for each road user or box."""
@@ -159,6 +192,11 @@ class _Open:
             self.named = trigger
 
 
+def _days_kept_s(settings: RecordingSettings) -> float:
+    """As far back as the ring may reach: it is held for an event that waits for the open part to end."""
+    return settings.before_s + settings.after_s + TOLD_LATE_S
+
+
 class Incidents:
     """Decides when an incident begins, how long it goes on, and what belongs to it."""
 
@@ -168,6 +206,7 @@ class Incidents:
         self._settings = settings
         self._ring = Ring(settings.before_s + TOLD_LATE_S)
         self._budget = Budget(settings.day_mb)
+        self._days = Days(_days_kept_s(settings))
         self._open: _Open | None = None
         self._next: list[Trigger] = []
 
@@ -187,6 +226,13 @@ class Incidents:
         self._settings = settings
         self._ring.keep_s = settings.before_s + TOLD_LATE_S
         self._budget.configure(settings.day_mb)
+        self._days.keep_s = _days_kept_s(settings)
+
+    def day(self, now_ns: int, day: DayState) -> list[Order]:
+        """Told at the start and at each change: the day state by which the steps after ``now_ns`` decide."""
+        change = DayChange(now_ns, day)
+        self._days.append(change)
+        return [] if self._open is None else [change]
 
     def step(self, now_ns: int, kept: Iterable[Kept], events: Iterable[Event], written_bytes: int = 0) -> list[Order]:
         """What came in and what was decided at ``now_ns``; the orders for the writer, in order. ``written_bytes``: all
@@ -248,7 +294,9 @@ class Incidents:
         else:
             latest_ns = trigger.at_ns + round(MAX_S * NS_PER_S)
             self._open = _Open(from_ns, until_ns, latest_ns, trigger, [trigger])
-            orders.append(Begin(trigger, self._ring.items(from_ns)))
+            before = self._ring.items(from_ns)
+            first_ns = min([kept.at_ns for kept in before], default=trigger.at_ns)
+            orders.append(Begin(trigger, before, self._days.since(first_ns)))
 
     def _from_ns(self, trigger: Trigger) -> int:
         return trigger.at_ns - round(self._settings.before_s * NS_PER_S)

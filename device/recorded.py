@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from configs.errors import Text
-from device.recording import CONFIG_TOPIC, FORMAT, METADATA
+from device.recording import CONFIG_TOPIC, DAY_TOPIC, FORMAT, METADATA
 from hal.clock import NS_PER_S
 
 MAX_RECORD_BYTES: Final = 64 * 1024 * 1024
@@ -57,6 +57,11 @@ class Recorded:
     def duration_s(self) -> float:
         """From the first message to the last."""
         return (self.messages[-1].log_ns - self.messages[0].log_ns) / NS_PER_S if self.messages else 0.0
+
+    @property
+    def tells_day(self) -> bool:
+        """Whether it says if it was night, wet or foggy; older recordings and simulated ones do not."""
+        return any(message.topic == DAY_TOPIC for message in self.messages)
 
     def site_values(self) -> Mapping[str, Any] | None:
         """The site file that is in the recording, unchecked; None where there is none that can be read."""

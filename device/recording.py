@@ -1,4 +1,5 @@
-"""Writes what came in as one MCAP file (DESIGN.md §5): bytes as read, camera observations, the configuration.
+"""Writes what came in as one MCAP file (DESIGN.md §5): bytes as read, camera observations, the configuration, the day
+state (night, quiet hours, wet road, visibility) as it changes.
 
 ``RecordingFile`` writes; ``Recording`` is one with a queue and a thread, for a caller that must not wait.
 
@@ -18,12 +19,14 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from device.day import DayState, day_message
 from hal.clock import NS_PER_S, Clock
 
 log = logging.getLogger(__name__)
 
 FORMAT = 2
-"""What this program writes: 1 (which said nothing of its format) had no ``format`` and no notes in its metadata."""
+"""What this program writes: 1 (which said nothing of its format) had no ``format`` and no notes in its metadata. It
+rises when something that was there before means something else, not for a further topic (docs/adr/0006)."""
 
 CHUNK_BYTES = 16 * 1024
 QUEUE_ITEMS = 4096
@@ -42,6 +45,7 @@ def camera_topic(camera: str) -> str:
 
 
 CONFIG_TOPIC = "/config"
+DAY_TOPIC = "/day"
 
 
 class RecordingError(Exception):
@@ -52,8 +56,9 @@ class RecordingFile:
     """One recording, written by the caller's own hand: no thread, no clock.
 
     ``anchor_wall_ns`` and ``anchor_mono_ns`` are one moment on both clocks; every ``*_ns`` after is monotonic and may
-    lie before it. ``notes`` go into the metadata beside the anchor. Every method raises RecordingError when the file
-    cannot be made or written.
+    lie before it. ``notes`` go into the metadata beside the anchor. ``day`` is the state in force at the beginning,
+    None where nobody knows one (it plays as by day). Every method raises RecordingError when the file cannot be made
+    or written.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class RecordingFile:
         notes: Mapping[str, str] | None = None,
         compress: bool = False,
         config_at_ns: int | None = None,
+        day: DayState | None = None,
     ) -> None:
         # Imported here: its compressors cost 9 MB, and core records seldom.
         from mcap.writer import CompressionType, Writer
@@ -102,7 +108,10 @@ class RecordingFile:
             self._schema = self._writer.register_schema("sentinel.Json", "jsonschema", b'{"type":"object"}')
         except OSError as error:
             raise self._failed(error) from error
-        self.put(CONFIG_TOPIC, config_values, anchor_mono_ns if config_at_ns is None else config_at_ns)
+        begins_ns = anchor_mono_ns if config_at_ns is None else config_at_ns
+        self.put(CONFIG_TOPIC, config_values, begins_ns)
+        if day is not None:
+            self.put_day(day, begins_ns)
 
     def put_radar(self, radar: str, data: bytes, captured_ns: int, wall_ns: int | None = None) -> None:
         """Bytes as read from a radar."""
@@ -111,6 +120,10 @@ class RecordingFile:
     def put_camera(self, camera: str, message: Mapping[str, Any], received_ns: int, wall_ns: int | None = None) -> None:
         """A camera observation as it reached core."""
         self.put(camera_topic(camera), message, received_ns, wall_ns)
+
+    def put_day(self, day: DayState, at_ns: int) -> None:
+        """The day state that is in force from ``at_ns`` on."""
+        self.put(DAY_TOPIC, day_message(day), at_ns)
 
     def put(self, topic: str, message: Mapping[str, Any], at_ns: int, wall_ns: int | None = None) -> None:
         """One message at monotonic ``at_ns``; ``wall_ns`` is what the wall clock said, by the anchor unless told."""
@@ -175,8 +188,17 @@ class RecordingFile:
 class Recording:
     """One open recording with a writer thread of its own. Raises RecordingError when the file cannot be made."""
 
-    def __init__(self, path: pathlib.Path, config: dict[str, Any], clock: Clock, *, max_s: float | None = None) -> None:
+    def __init__(
+        self,
+        path: pathlib.Path,
+        config: dict[str, Any],
+        clock: Clock,
+        *,
+        max_s: float | None = None,
+        day: DayState | None = None,
+    ) -> None:
         self.path = path
+        self._day = day
         self._clock = clock
         self._anchor_mono_ns = clock.monotonic_ns()
         self._max_ns = None if max_s is None else round(max_s * NS_PER_S)
@@ -189,6 +211,7 @@ class Recording:
             anchor_wall_ns=clock.wall_ns(),
             anchor_mono_ns=self._anchor_mono_ns,
             clock_quality=clock.quality().value,
+            day=day,
         )
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
@@ -200,6 +223,12 @@ class Recording:
     def put_camera(self, camera: str, message: dict[str, Any], received_ns: int) -> None:
         """A camera observation as it reached core."""
         self.put(camera_topic(camera), message, received_ns)
+
+    def put_day(self, day: DayState, at_ns: int) -> None:
+        """The day state that is in force from ``at_ns`` on; nothing where it is the one before."""
+        if day != self._day:
+            self._day = day
+            self.put(DAY_TOPIC, day_message(day), at_ns)
 
     def put(self, topic: str, message: dict[str, Any], at_ns: int) -> None:
         """One message at monotonic ``at_ns``; never waits."""

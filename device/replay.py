@@ -1,8 +1,9 @@
 """Plays a recording through parsers, tracking and decision on a virtual clock (DESIGN.md §5, Replay).
 
 Invariants: the same bytes in give the same bytes out; messages in order of (log_time, topic, sequence); the pipeline
-steps at every message and every 20 ms between, as core does, save for steps that the pipeline itself calls idle; five
-seconds more run after the last message, so that release and staleness show.
+steps at every message and every 20 ms between, as core does, save for steps that the pipeline itself calls idle; night,
+quiet hours, wet road and visibility are those of the recording, and daylight where it tells none; five seconds more run
+after the last message, so that release and staleness show.
 """
 
 import base64
@@ -14,13 +15,14 @@ from typing import Any
 
 from configs.schema import SiteConfig
 from device.chronicle import Chronicle
-from device.day import DAYLIGHT
+from device.day import DAYLIGHT, DayState, day_written
 from device.decision import FaceDecision
 from device.events import Event
 from device.health import Health
 from device.observation import CameraObservation, Observation, camera_observation
 from device.pipeline import Output, Pipeline, cause_body
 from device.recorded import Message, Recorded, ReplayError, read, source_of
+from device.recording import DAY_TOPIC
 from device.sensors import radar_decoder, stale_after_s
 from hal.clock import NS_PER_MS, NS_PER_S
 from hal.errors import HalError
@@ -75,6 +77,8 @@ class Replay:
         self._shown: dict[str, tuple[str, Health, int | None]] = {}
         self._leave_out_idle = leave_out_idle
         self._idle_until_ns = 0
+        days = [day for message in recorded.messages if (day := _day(message)) is not None]
+        self._day = days[0] if days else DAYLIGHT
 
     def lines(self) -> Iterator[str]:
         """The output, one JSON line each, without line ends."""
@@ -87,6 +91,7 @@ class Replay:
                     now_ns = tick_ns
                     yield from self._step(now_ns, ())
             now_ns = message.log_ns
+            self._day = _day(message) or self._day
             observations = self._observations(message)
             if observations or now_ns >= self._idle_until_ns:
                 yield from self._step(now_ns, observations)
@@ -118,7 +123,7 @@ class Replay:
         return dataclasses.replace(observation, captured_ns=min(captured_ns, message.log_ns))
 
     def _step(self, now_ns: int, observations: Sequence[Observation]) -> list[str]:
-        output = self._pipeline.step(now_ns, DAYLIGHT, observations)
+        output = self._pipeline.step(now_ns, self._day, observations)
         told = self._chronicle.step(now_ns, output)
         lines: list[str] = []
         for face, decision in output.decisions.items():
@@ -178,6 +183,16 @@ def play(recorded: Recorded, config: SiteConfig, write: Callable[[str], object],
     """Plays a recording into ``write``, line by line with line ends."""
     for line in Replay(recorded, config, **options).lines():
         write(line + "\n")
+
+
+def _day(message: Message) -> DayState | None:
+    """The day state that a message tells; None for every other, and for one that is damaged."""
+    if message.topic != DAY_TOPIC:
+        return None
+    try:
+        return day_written(message.data)
+    except ValueError:
+        return None
 
 
 def _stale_after_s(config: SiteConfig) -> dict[str, float]:

@@ -33,6 +33,9 @@ def command(
         recorded = read(recording)
         if config is None:
             config = _recorded_site(recording, recorded)
+        if not recorded.tells_day:
+            note = _("The recording does not say whether it was night, wet or foggy: it plays as by day.")
+            click.echo(note, err=True)
         lines = Replay(recorded, config, cold=cold, strict=strict, with_tracks=tracks).lines()
     except ReplayError as error:
         fail(BAD_INPUT, error.text.of(language()))

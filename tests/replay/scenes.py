@@ -9,6 +9,7 @@ import pathlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from device.day import DAYLIGHT, DayState
 from device.recording import RecordingFile
 from hal.clock import NS_PER_S
 from hal.radar.ld2451_wire import WireTarget, encode_report
@@ -20,6 +21,10 @@ from tools.sim.sensing.weather import CLEAN, FAULTS, RAIN, Weather
 
 FOLDER = pathlib.Path(__file__).parent / "golden"
 OCCLUSION = dataclasses.replace(CLEAN, name="occlusion", occlusion=True)
+
+NIGHT = dataclasses.replace(DAYLIGHT, night=True)
+QUIET = dataclasses.replace(NIGHT, quiet=True)
+WET_AND_FOGGY = dataclasses.replace(DAYLIGHT, wet=True, visibility_m=80.0)
 
 Change = Callable[[Iterable[Heard]], Iterator[Heard]]
 
@@ -54,7 +59,8 @@ def as_it_is(messages: Iterable[Heard]) -> Iterator[Heard]:
 
 @dataclasses.dataclass(frozen=True)
 class Golden:
-    """One recording: who is on the road, what watches it and in which weather, and what goes wrong."""
+    """One recording: who is on the road, what watches it and in which weather, what goes wrong, and the day state from
+    which second on (none: a recording that tells none, as those from before there was one)."""
 
     users: Sequence[User]
     fitting: Fitting = Fitting.RADAR_CAMERA
@@ -63,6 +69,7 @@ class Golden:
     change: Change = as_it_is
     approaches: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
     """What the site file says of an approach beyond how it was built."""
+    days: Sequence[tuple[float, DayState]] = ()
 
 
 def coming(name: str, kind: Kind = Kind.CAR, *, at_line_s: float, kmh: float = 50, approach: str = "main_east") -> User:
@@ -148,6 +155,24 @@ GOLDEN: Mapping[str, Golden] = {
         approaches={"branch_south": {"truck_right_turn": {"lateral_from_m": -3.5, "lateral_to_m": 0.0, "line_m": 5.0}}},
         seconds=32.0,
     ),
+    "night_and_quiet_from_30_s_on": Golden(
+        [
+            user("walker", Kind.WALKER, approach="branch_south", kmh=4.5, from_m=12, at_s=6.0),
+            coming("car", at_line_s=20, kmh=30),
+            user("second_walker", Kind.WALKER, approach="branch_south", kmh=4.5, from_m=12, at_s=38.0, until_s=60),
+            user("second", Kind.CAR, kmh=30, from_m=150, at_s=34.0, until_s=60),
+        ],
+        seconds=58.0,
+        days=[(0.0, NIGHT), (30.0, QUIET)],
+    ),
+    "wet_road_in_fog": Golden(
+        [
+            user("walker", Kind.WALKER, approach="branch_south", kmh=4.5, from_m=12, at_s=2.0),
+            coming("car", at_line_s=20, kmh=30),
+        ],
+        seconds=26.0,
+        days=[(0.0, WET_AND_FOGGY)],
+    ),
 }
 
 
@@ -165,7 +190,10 @@ def record(name: str, path: pathlib.Path) -> None:
         anchor_mono_ns=ANCHOR_MONO_NS,
         clock_quality="synced",
         compress=True,
+        day=golden.days[0][1] if golden.days else None,
     )
+    for at_s, day in golden.days[1:]:
+        file.put_day(day, ANCHOR_MONO_NS + round(at_s * NS_PER_S))
     for message in golden.change(heard(made, site_config(made, golden.fitting), golden.weather, seed=1)):
         at_ns = ANCHOR_MONO_NS + round(message.t_s * NS_PER_S)
         if message.radar is not None:

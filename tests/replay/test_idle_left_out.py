@@ -1,5 +1,6 @@
 """Steps that the pipeline calls idle are left out, and every line comes out the same as with each of them taken."""
 
+import dataclasses
 import json
 
 import pytest
@@ -9,16 +10,16 @@ from hypothesis import strategies as st
 from configs.loader import Source, validate
 from configs.schema import SiteConfig
 from device import replay
-from device.day import DAYLIGHT
+from device.day import DAYLIGHT, DayState, day_message
 from device.observation import Observation
 from device.pipeline import Output, Pipeline
 from device.recorded import Message, Recorded, read
-from device.recording import camera_topic, encoded, radar_message, radar_topic
+from device.recording import DAY_TOPIC, camera_topic, encoded, radar_message, radar_topic
 from device.replay import Replay
 from hal.clock import NS_PER_S
 from hal.interfaces import Flag, RadarFrame, RadarTarget
 from hal.radar.ld2451_wire import WireTarget, encode_report
-from tests.replay.scenes import FOLDER, GOLDEN
+from tests.replay.scenes import FOLDER, GOLDEN, NIGHT, QUIET, WET_AND_FOGGY
 from tests.support.road import Leaving, Vehicle, site
 
 START_NS = 1_795_400_000 * NS_PER_S
@@ -88,12 +89,20 @@ VEHICLES = st.builds(
     st.dictionaries(st.sampled_from(["r_east", "r_west", "c_branch"]), SPANS, max_size=2),
     SPANS,
     st.sampled_from(["", "cold", "strict"]),
+    st.dictionaries(st.floats(0, SECONDS), st.sampled_from([DAYLIGHT, NIGHT, QUIET, WET_AND_FOGGY]), max_size=3),
 )
-def test_any_road_any_silence(
-    vehicles: list[Vehicle], silent: dict[str, tuple[float, float]], walker_s: tuple[float, float], option: str
+def test_any_road_any_silence_any_day(
+    vehicles: list[Vehicle],
+    silent: dict[str, tuple[float, float]],
+    walker_s: tuple[float, float],
+    option: str,
+    days: dict[float, DayState],
 ) -> None:
     recorded = road(vehicles, silent, walker_s, SECONDS)
     if recorded.messages:
+        told = [message(t_s, DAY_TOPIC, day_message(day), number) for number, (t_s, day) in enumerate(days.items())]
+        ordered = sorted([*recorded.messages, *told], key=lambda m: (m.log_ns, m.topic, m.sequence))
+        recorded = dataclasses.replace(recorded, messages=tuple(ordered))
         short, whole = both(recorded, site(), **({option: True} if option else {}))
         assert short == whole
 

@@ -1,21 +1,26 @@
 """Core keeps what led to an alert: its own steps on a virtual clock, a file on a real disk, and the replay of it."""
 
+import dataclasses
+import datetime
 import json
 import pathlib
 from collections.abc import Iterator
 
 import pytest
 
+from configs.schema import Conditions, SiteConfig
 from configs.schema import Recording as RecordingSettings
-from configs.schema import SiteConfig
 from device.core import Core
-from device.events import Event
+from device.day import DayState, day_written
+from device.events import Event, EventKind
 from device.observation import SensorProblem
-from device.replay import play, read
+from device.recording import DAY_TOPIC
+from device.replay import Recorded, Replay, play, read
 from device.runtime import Input, RadarInput, VisionInput
 from device.sensors import radar_decoder
+from device.site import config_hash, section_hashes
 from device.snapshot import snapshot
-from hal.clock import NS_PER_MS, NS_PER_S, VirtualClock
+from hal.clock import NS_PER_MS, NS_PER_S, ClockQuality, VirtualClock
 from hal.radar.ld2451_wire import WireTarget, encode_report
 from tests.support.road import Vehicle, site
 
@@ -23,26 +28,44 @@ from tests.support.road import Vehicle, site
 class Node:
     """Core's control loop without its threads: radars at 10 Hz, and a camera on the branch."""
 
-    def __init__(self, folder: pathlib.Path, *vehicles: Vehicle, walker_s: float = 1e9, silent_s: float = 1e9) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        *vehicles: Vehicle,
+        walker_s: float = 1e9,
+        silent_s: float = 1e9,
+        begins: str = "12:00:00",
+        conditions: Conditions | None = None,
+    ) -> None:
         self.config: SiteConfig = site().model_copy(
-            update={"recording": RecordingSettings(before_s=20, after_s=10), "lamps": {}}
+            update={
+                "recording": RecordingSettings(before_s=20, after_s=10),
+                "lamps": {},
+                "conditions": conditions or Conditions(),
+            }
         )
         run_dir = folder / "run"
         run_dir.mkdir()
         (folder / "state").mkdir(exist_ok=True)
-        self.clock = VirtualClock(start_ns=100 * NS_PER_S)
+        local = datetime.datetime.fromisoformat(f"2026-11-23T{begins}")
+        self.clock = VirtualClock(start_ns=100 * NS_PER_S, wall_ns=round(local.timestamp()) * NS_PER_S)
         self.core = Core(self.config, folder / "site.yaml", run_dir, folder / "state", self.clock)
         self.events: list[Event] = []
+        self.says: list[tuple[int, str, str]] = []
         self._decoders = {name: radar_decoder(self.config, name) for name in self.config.radars}
         self._vehicles, self._walker_s, self._silent_s = vehicles, walker_s, silent_s
+        self._tick = 0
 
     def run(self, until_s: float) -> None:
-        self.core._step(self.clock.monotonic_ns(), [SensorProblem(name, 1, None) for name in self._decoders])
-        for tick in range(round(until_s * 50)):
+        if self._tick == 0:
+            self.core._step(self.clock.monotonic_ns(), [SensorProblem(name, 1, None) for name in self._decoders])
+        for tick in range(self._tick, round(until_s * 50)):
+            self._tick = tick + 1
             self.clock.advance_ns(20 * NS_PER_MS)
             self.core._step(self.clock.monotonic_ns(), self._inputs(tick / 50) if tick % 5 == 0 else [])
             assert self.core.output is not None
             self.events += self.core.output.events
+            self.says += [(self.clock.monotonic_ns(), face, clip) for face, clip in self.core.output.says.items()]
 
     def _inputs(self, t_s: float) -> list[Input]:
         now_ns = self.clock.monotonic_ns()
@@ -63,6 +86,29 @@ class Node:
             if t is not None
         )
 
+    def reload(self, config: SiteConfig) -> None:
+        """As `sentinel config set` does on a running node."""
+        self.config = config
+        self.core._reload({"config": config, "sections": section_hashes(config), "sha256": config_hash(config)})
+
+    def record(self, path: pathlib.Path) -> None:
+        """As `sentinel record` does."""
+        self.core._record_start(self.core._prepared("record_start", {"path": str(path)}))
+
+    def told(self, recorded: Recorded) -> list[tuple[float, str, str]]:
+        """What this node's branch face did in the time of a recording: seconds from its first message, and what."""
+        first_ns = begins_ns(recorded)
+        last_ns = first_ns + round(recorded.duration_s * NS_PER_S)
+        told = [
+            (event.at_ns, event.kind.value, str(event.body["to"]))
+            for event in self.events
+            if event.kind in (EventKind.ALERT, EventKind.CAUTION) and event.face == "branch_south"
+        ]
+        told += [(at_ns, "voice", clip) for at_ns, face, clip in self.says if face == "branch_south"]
+        return [
+            ((at_ns - first_ns) / NS_PER_S, *words) for at_ns, *words in sorted(told) if first_ns < at_ns <= last_ns
+        ]
+
     def close(self) -> list[pathlib.Path]:
         if self.core.incidents.open:
             self.core.incident_files.put(self.core.incidents.end())
@@ -71,6 +117,12 @@ class Node:
         self.core.journal.close()
         folder = self.core.incident_files.folder
         return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def begins_ns(recorded: Recorded) -> int:
+    """The node's monotonic time of the first message."""
+    assert recorded.anchor_wall_ns is not None and recorded.anchor_mono_ns is not None
+    return recorded.messages[0].log_ns - recorded.anchor_wall_ns + recorded.anchor_mono_ns
 
 
 @pytest.fixture
@@ -145,3 +197,123 @@ def test_a_disk_that_refuses_is_a_part_in_error_and_the_lamp_goes_on(folder: pat
     assert "incidents" in str(node.core.incident_files.problem())
     assert any(event.body.get("to") == "alert" for event in node.events)
     node.close()
+
+
+def replayed(recorded: Recorded, config: SiteConfig) -> list[tuple[float, str, str]]:
+    """The same of the replay, up to the last message: what is silent after it is so on the desk alone."""
+    lines = [json.loads(line) for line in Replay(recorded, config).lines()]
+    return [
+        (line["t_s"], line["event"], line.get("to") or line["clip"])
+        for line in lines
+        if line["kind"] == "event"
+        and line["event"] in ("alert", "caution", "voice")
+        and line["face"] == "branch_south"
+        and line["t_s"] <= recorded.duration_s
+    ]
+
+
+def as_told(node: Node, recorded: Recorded) -> list[tuple[object, str, str]]:
+    """To one step of the node."""
+    return [(pytest.approx(t_s, abs=0.021), *words) for t_s, *words in node.told(recorded)]
+
+
+def by_day(recorded: Recorded) -> Recorded:
+    """The same recording by a program that wrote no day state."""
+    return dataclasses.replace(recorded, messages=tuple(m for m in recorded.messages if m.topic != DAY_TOPIC))
+
+
+def days(recorded: Recorded) -> list[tuple[float, DayState]]:
+    first_ns = recorded.messages[0].log_ns
+    return [
+        ((message.log_ns - first_ns) / NS_PER_S, day_written(message.data))
+        for message in recorded.messages
+        if message.topic == DAY_TOPIC
+    ]
+
+
+FOG = Conditions(wet=True, visibility_m=80)
+
+
+@pytest.mark.parametrize(
+    ("begins", "conditions", "speaks"),
+    [("22:00:00", Conditions(), False), ("12:00:00", FOG, True), ("20:30:00", FOG, True)],
+    ids=["a quiet night", "a wet road in fog", "both, before the quiet hours"],
+)
+def test_an_incident_replays_as_it_was(folder: pathlib.Path, begins: str, conditions: Conditions, speaks: bool) -> None:
+    node = Node(folder, Vehicle(30, 40.0), walker_s=10.0, begins=begins, conditions=conditions)
+    node.run(60.0)
+    (path,) = node.close()
+    recorded = read(path)
+    told = as_told(node, recorded)
+    assert [words[1:] for words in told][:1] == [("alert", "alert")]
+    assert any(kind == "voice" for _t_s, kind, _clip in told) is speaks
+    assert replayed(recorded, node.config) == told
+    assert replayed(by_day(recorded), node.config) != told, "as by day it would have been another incident"
+
+
+def test_night_that_falls_before_the_alert_is_in_force_from_then_on(folder: pathlib.Path) -> None:
+    # Dusk is at 20:00:00, 20 s after the start at 100 s, and the alert's recording begins before it.
+    node = Node(folder, Vehicle(30, 45.0), walker_s=10.0, begins="19:59:40")
+    node.run(70.0)
+    (path,) = node.close()
+    recorded = read(path)
+    (first_s, before), (then_s, after) = days(recorded)
+    assert (first_s, before.night, after.night) == (0.0, False, True)
+    assert then_s == pytest.approx(120.0 - begins_ns(recorded) / NS_PER_S, abs=1.1), "the day is read every second"
+    assert replayed(recorded, node.config) == as_told(node, recorded)
+
+
+def test_rain_that_is_told_long_before_is_what_the_recording_begins_with(folder: pathlib.Path) -> None:
+    node = Node(folder, Vehicle(30, 100.0), walker_s=10.0)
+    node.run(5.0)
+    node.reload(node.config.model_copy(update={"conditions": FOG}))
+    assert node.core.day.wet, "from the next step on, not a second later"
+    node.run(130.0)
+    (path,) = node.close()
+    recorded = read(path)
+    assert [(t_s, day.wet, day.visibility_m) for t_s, day in days(recorded)] == [(0.0, True, 80.0)]
+    assert replayed(recorded, node.config) == as_told(node, recorded)
+
+
+def test_a_clock_that_is_lost_while_an_incident_is_open_is_in_it(folder: pathlib.Path) -> None:
+    node = Node(folder, Vehicle(30, 40.0), Vehicle(30, 48.0, radar="r_west"), walker_s=10.0)
+    node.run(36.0)
+    assert node.core.incidents.open
+    node.clock.set_quality(ClockQuality.FLOOR)
+    node.run(70.0)
+    (path,) = node.close()
+    recorded = read(path)
+    assert [(day.clock_trusted, day.quiet, day.night) for _t_s, day in days(recorded)] == [
+        (True, False, False),
+        (False, True, True),
+    ]
+    assert replayed(recorded, node.config) == as_told(node, recorded)
+
+
+def test_a_recording_made_by_hand_begins_with_the_day_state_and_has_its_changes(folder: pathlib.Path) -> None:
+    node = Node(folder, Vehicle(30, 40.0), walker_s=10.0, begins="19:59:40")
+    node.run(15.0)
+    node.record(folder / "a.mcap")
+    node.run(60.0)
+    recording = node.core.recording
+    assert recording is not None
+    node.core._record_stop()
+    recording.close(timeout_s=20.0)
+    node.close()
+    recorded = read(folder / "a.mcap")
+    assert [day.night for _t_s, day in days(recorded)] == [False, True]
+    assert days(recorded)[0][0] == 0.0 and days(recorded)[1][0] == pytest.approx(5.0, abs=1.1)
+    assert replayed(recorded, node.config) == as_told(node, recorded)
+    assert replayed(by_day(recorded), node.config) != as_told(node, recorded)
+
+
+def test_night_that_falls_while_the_file_is_being_opened_is_in_it(folder: pathlib.Path) -> None:
+    node = Node(folder, begins="19:59:50")
+    node.run(5.0)
+    opened = node.core._prepared("record_start", {"path": str(folder / "a.mcap")})
+    node.run(15.0)
+    node.core._record_start(opened)
+    node.core._record_stop()
+    opened["recording"].close(timeout_s=20.0)
+    node.close()
+    assert [day.night for _t_s, day in days(read(folder / "a.mcap"))] == [False, True]

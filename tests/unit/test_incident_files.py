@@ -1,5 +1,6 @@
 """Incident recordings on a disk: whole or not there, within bounds, and a disk that fails costs nothing else."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 from configs.schema import Recording as RecordingSettings
 from configs.schema import SiteConfig
 from device import incident_files
+from device.day import DAYLIGHT, DayState, day_written
 from device.incident_files import IncidentFiles
 from device.incident_folder import NOTES, kind_of, names, prune, span_ns, stored
-from device.incidents import Begin, End, IncidentKind, Kept, Order, Trigger
-from device.recording import METADATA, RecordingFile
+from device.incidents import Begin, DayChange, End, IncidentKind, Kept, Order, Trigger
+from device.recording import DAY_TOPIC, METADATA, RecordingFile
 from device.replay import read
 from hal.clock import NS_PER_S, VirtualClock
 from tests.support.road import site
@@ -109,6 +111,24 @@ def test_it_plays_from_its_first_message_with_the_times_of_the_node(tmp_path: pa
     assert recorded.messages[0].topic == "/config" and recorded.messages[0].log_ns == radar[0].log_ns
     assert radar[-1].log_ns - radar[0].log_ns == 99 * NS_PER_S // 10
     assert json.loads(recorded.messages[0].data)["site"]["id"] == "371500/n0001"
+
+
+def test_it_begins_with_the_day_state_in_force_and_has_every_change(tmp_path: pathlib.Path) -> None:
+    night, wet = dataclasses.replace(DAYLIGHT, night=True), dataclasses.replace(DAYLIGHT, wet=True)
+    begin, *after, end = incident(trigger())
+    assert isinstance(begin, Begin)
+    days = (DayChange(NOW_NS - 900 * NS_PER_S, DAYLIGHT), DayChange(NOW_NS - NS_PER_S, night))
+    change = DayChange(NOW_NS + NS_PER_S, wet)
+    files = write(tmp_path, dataclasses.replace(begin, days=days), *after[:10], change, *after[10:], end)
+    recorded = read(files.folder / NAME)
+    assert [message.topic for message in recorded.messages[:2]] == ["/config", "/day"]
+    first_ns = recorded.messages[0].log_ns
+    told: list[tuple[float, DayState]] = [
+        ((message.log_ns - first_ns) / NS_PER_S, day_written(message.data))
+        for message in recorded.messages
+        if message.topic == DAY_TOPIC
+    ]
+    assert told == [(0.0, DAYLIGHT), (4.0, night), (6.0, wet)]
 
 
 def test_the_same_second_twice_keeps_both(tmp_path: pathlib.Path) -> None:

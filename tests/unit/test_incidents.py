@@ -1,5 +1,6 @@
 """What makes an incident, how long it goes on and how often: in the words of a junction, without a disk."""
 
+import dataclasses
 import itertools
 import json
 import tracemalloc
@@ -10,8 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.schema import Recording as RecordingSettings
+from device.day import DAYLIGHT, DayState
 from device.events import Event, EventKind
-from device.incidents import MAX_S, Begin, End, IncidentKind, Incidents, Kept, Order, Ring, weight_bytes
+from device.incidents import (
+    MAX_S,
+    Begin,
+    DayChange,
+    Days,
+    End,
+    IncidentKind,
+    Incidents,
+    Kept,
+    Order,
+    Ring,
+    weight_bytes,
+)
 from hal.clock import NS_PER_S
 
 FACE = "branch_south"
@@ -74,6 +88,60 @@ def test_a_near_miss_that_is_told_late_is_kept_from_when_it_was() -> None:
     assert isinstance(orders[0], Begin) and orders[0].before[0].at_ns == 70 * NS_PER_S
     kept = Kept("r_east", 130 * NS_PER_S, 0, b"")
     assert [type(order) for order in junction.incidents.step(130 * NS_PER_S, [kept], [])] == [Kept, End]
+
+
+def day(number: int) -> DayState:
+    """Day states that can be told apart."""
+    return dataclasses.replace(DAYLIGHT, brightness_pct=number)
+
+
+def test_a_recording_begins_with_the_day_state_in_force_then_and_has_the_changes_since() -> None:
+    junction = Junction(alert(200))
+    told = {0: day(1), 50: day(2), 165: day(3), 190: day(4), 220: day(5)}
+    for tick in range(3000):
+        now_ns = tick * NS_PER_S // 10
+        kept = [Kept("r_east", now_ns, now_ns, b"")]
+        due = [alert(200)] if tick == 2000 else []
+        junction.orders += [(tick / 10, order) for order in junction.incidents.step(now_ns, kept, due)]
+        if tick % 10 == 0 and tick // 10 in told:
+            orders = junction.incidents.day(now_ns, told[tick // 10])
+            junction.orders += [(tick / 10, order) for order in orders]
+    (begin,) = [order for _at_s, order in junction.orders if isinstance(order, Begin)]
+    assert [(change.at_ns // NS_PER_S, change.day) for change in begin.days] == [(165, day(3)), (190, day(4))]
+    assert [order for _at_s, order in junction.orders if isinstance(order, DayChange)] == [
+        DayChange(220 * NS_PER_S, day(5))
+    ]
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, unique=True).map(sorted), st.integers(1, 100), st.integers(0, 100))
+def test_whatever_is_still_kept_the_day_state_of_its_first_moment_is_known(
+    times_s: list[int], keep_s: int, ago_s: int
+) -> None:
+    days = Days(keep_s)
+    for at_s in times_s:
+        days.append(DayChange(at_s * NS_PER_S, day(at_s)))
+    since_s = max(0, times_s[-1] - min(ago_s, keep_s))
+    found = [change.day.brightness_pct for change in days.since(since_s * NS_PER_S)]
+    before = [at_s for at_s in times_s if at_s <= since_s]
+    assert found == before[-1:] + [at_s for at_s in times_s if at_s > since_s]
+
+
+def test_a_longer_ring_keeps_more_day_states() -> None:
+    junction = Junction(settings=RecordingSettings(before_s=5))
+    junction.incidents.configure(RecordingSettings(before_s=60))
+    for at_s in (100, 160):
+        junction.incidents.day(at_s * NS_PER_S, day(at_s))
+    junction.incidents.step(120 * NS_PER_S, [Kept("r_east", 120 * NS_PER_S, 0, b"")], [])
+    (begin,) = junction.incidents.step(165 * NS_PER_S, [], [alert(165)])
+    assert isinstance(begin, Begin)
+    assert [change.day for change in begin.days] == [day(100), day(160)]
+
+
+def test_day_states_that_were_over_before_are_let_go() -> None:
+    days = Days(40)
+    for minute in range(1000):
+        days.append(DayChange(minute * 60 * NS_PER_S, day(minute)))
+    assert len(days.since(0)) == 2
 
 
 def test_soon_after_the_start_there_is_less_before() -> None:
