@@ -176,6 +176,7 @@ class IncidentFiles:
             compress=True,
             config_at_ns=min([kept.at_ns for kept in order.before], default=trigger.at_ns),
             day=order.days[0].day if order.days else None,
+            durable=True,
         )
         for change in order.days[1:]:
             self._file.put_day(change.day, change.at_ns)

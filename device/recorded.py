@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from configs.errors import Text
 from device.recording import CONFIG_TOPIC, DAY_TOPIC, FORMAT, METADATA
-from hal.clock import NS_PER_S
+from hal.clock import NS_PER_S, iso_utc
 
 MAX_RECORD_BYTES: Final = 64 * 1024 * 1024
 
@@ -44,8 +44,8 @@ class Message:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recorded:
-    """A recording as read. ``cut_off`` says where a damaged one ends, None for a whole one; ``notes`` are what its
-    writer said of it (an incident says its event)."""
+    """A recording as read. ``cut_off`` says up to which byte a damaged one could be read, None for a whole one;
+    ``notes`` are what its writer said of it (an incident says its event)."""
 
     messages: tuple[Message, ...]
     anchor_wall_ns: int | None
@@ -93,11 +93,9 @@ def read(path: pathlib.Path) -> Recorded:
         raise ReplayError(f"{path}: {error.strerror}") from error
     messages: list[Message] = []
     notes: dict[str, str] = {}
-    problem = _records(raw, messages, notes)
-    if problem is not None and not messages:
-        raise ReplayError(
-            f"{path}: not a recording (MCAP) that can be read: {problem}", f"{path}:不是能读的录制(MCAP):{problem}"
-        )
+    stopped = _records(raw, messages, notes)
+    if stopped is not None and not messages:
+        raise _unreadable(path, raw, stopped, notes)
     _check_format(path, notes)
     messages.sort(key=lambda message: (message.log_ns, message.topic, message.sequence))
     for before, after in itertools.pairwise(messages):
@@ -111,7 +109,7 @@ def read(path: pathlib.Path) -> Recorded:
         tuple(messages),
         _number(path, notes, "anchor_wall_ns"),
         _number(path, notes, "anchor_mono_ns"),
-        problem,
+        None if stopped is None else f"byte {stopped.byte} of {len(raw)}",
         notes,
     )
 
@@ -127,18 +125,29 @@ def source_of(topic: str) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _records(raw: bytes, messages: list[Message], notes: dict[str, str]) -> str | None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Stopped:
+    """Where reading had to stop: up to ``byte`` every record was whole. ``damage`` is None for a file that ends there
+    in the middle of a record."""
+
+    byte: int
+    damage: str | None
+
+
+def _records(raw: bytes, messages: list[Message], notes: dict[str, str]) -> _Stopped | None:
     """Reads into ``messages`` and ``notes``; where it had to stop, None at a proper end."""
     import zstandard
-    from mcap.exceptions import McapError
+    from mcap.exceptions import EndOfFile, McapError
     from mcap.records import Channel, Metadata
     from mcap.records import Message as Record
     from mcap.stream_reader import StreamReader
 
     topics: dict[int, str] = {}
     stream = io.BytesIO(raw)
+    whole = 0
     try:
         for record in StreamReader(stream, validate_crcs=True, record_size_limit=MAX_RECORD_BYTES).records:
+            whole = stream.tell()
             if isinstance(record, Record):
                 if record.channel_id in topics:
                     messages.append(Message(record.log_time, topics[record.channel_id], record.sequence, record.data))
@@ -148,9 +157,39 @@ def _records(raw: bytes, messages: list[Message], notes: dict[str, str]) -> str 
                 notes.update(record.metadata)
     except (McapError, EOFError, struct.error, ValueError, KeyError, zstandard.ZstdError, RuntimeError) as error:
         # RuntimeError is what lz4 says of a damaged chunk.
-        where = f"byte {stream.tell()} of {len(raw)}"
-        return where if messages else f"{where}: {error or type(error).__name__}"
+        short = isinstance(error, EndOfFile | EOFError | struct.error) and stream.tell() == len(raw)
+        return _Stopped(whole, None if short else str(error) or type(error).__name__)
     return None
+
+
+def _unreadable(path: pathlib.Path, raw: bytes, stopped: _Stopped, notes: Mapping[str, str]) -> ReplayError:
+    """The words for a file of which no message could be read."""
+    from mcap.opcode import Opcode
+    from mcap.writer import MCAP0_MAGIC
+
+    if not raw or not MCAP0_MAGIC.startswith(raw[: len(MCAP0_MAGIC)]):
+        en, zh = ("it is empty", "文件是空的") if not raw else ("it does not begin as one", "开头不对")
+        return ReplayError(
+            f"{path}: not a recording (MCAP) that can be read: {en}", f"{path}:不是能读的录制(MCAP):{zh}"
+        )
+    chunk = raw[stopped.byte : stopped.byte + 1] == bytes([Opcode.CHUNK])
+    if stopped.damage is None:
+        en, zh = ("inside", "里面") if chunk else ("before", "之前")
+        en = f"cut off after {len(raw)} bytes, {en} its first chunk"
+        zh = f"在 {len(raw)} 字节处中断,还在第一块{zh}"
+    else:
+        en = f"damaged after byte {stopped.byte} of {len(raw)} ({stopped.damage})"
+        zh = f"第 {stopped.byte} 字节(共 {len(raw)})之后损坏({stopped.damage})"
+    begun_ns = notes.get("anchor_wall_ns", "")
+    begun = iso_utc(int(begun_ns)) if begun_ns.isdecimal() and len(begun_ns) < 20 else None
+    why = " ".join(word for word in (notes.get("incident"), notes.get("face")) if word)
+    if begun is not None:
+        en += f"; it was begun at {begun}{why and f' ({why})'}"
+        zh += f";开始于 {begun}{why and f'({why})'}"
+    return ReplayError(
+        f"{path}: a recording of which no message and no site file can be read: {en}",
+        f"{path}:录制里没有一条能读的消息,也读不到站点文件:{zh}",
+    )
 
 
 def _check_format(path: pathlib.Path, notes: Mapping[str, str]) -> None:

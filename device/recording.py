@@ -5,7 +5,8 @@ state (night, quiet hours, wet road, visibility) as it changes.
 
 Invariants: no image is written here, ever; the caller of ``Recording`` never waits (a full queue drops and counts);
 ``log_time`` is the wall clock at the anchor plus monotonic time since, so a clock step during a recording cannot
-reorder it; small chunks, so that a power cut costs seconds, not the file; the same calls give the same bytes.
+reorder it; what a file is read by (anchor, configuration, day state) stands in it from the first moment; a process
+that is killed costs a second of what came, a power cut five, never the file; the same calls give the same bytes.
 """
 
 import base64
@@ -17,7 +18,7 @@ import pathlib
 import queue
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from device.day import DayState, day_message
 from hal.clock import NS_PER_S, Clock
@@ -29,6 +30,12 @@ FORMAT = 2
 rises when something that was there before means something else, not for a further topic (docs/adr/0006)."""
 
 CHUNK_BYTES = 16 * 1024
+CHUNK_NS: Final = NS_PER_S
+"""What comes after the opening is handed to the system a second later."""
+
+SYNC_NS: Final = 5 * NS_PER_S
+"""And is on the disk five seconds later, where it cannot be made again: the system alone would take 30 s."""
+
 QUEUE_ITEMS = 4096
 METADATA = "sentinel"
 """Name of the metadata record that carries the format, the anchor and the notes."""
@@ -57,8 +64,8 @@ class RecordingFile:
 
     ``anchor_wall_ns`` and ``anchor_mono_ns`` are one moment on both clocks; every ``*_ns`` after is monotonic and may
     lie before it. ``notes`` go into the metadata beside the anchor. ``day`` is the state in force at the beginning,
-    None where nobody knows one (it plays as by day). Every method raises RecordingError when the file cannot be made
-    or written.
+    None where nobody knows one (it plays as by day). ``durable`` is for what cannot be made again, and for a caller
+    that may wait for the disk. Every method raises RecordingError when the file cannot be made or written.
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class RecordingFile:
         compress: bool = False,
         config_at_ns: int | None = None,
         day: DayState | None = None,
+        durable: bool = False,
     ) -> None:
         # Imported here: its compressors cost 9 MB, and core records seldom.
         from mcap.writer import CompressionType, Writer
@@ -82,6 +90,9 @@ class RecordingFile:
         self._anchor_mono_ns = anchor_mono_ns
         self._channels: dict[str, int] = {}
         self._sequence: dict[str, int] = {}
+        self._chunk_until_ns = anchor_mono_ns + CHUNK_NS
+        # What is written at the opening need not wait for its five seconds: the first message after it takes it along.
+        self._sync_at_ns = anchor_mono_ns if durable else None
         try:
             self._file = path.open("xb")
         except OSError as error:
@@ -112,6 +123,7 @@ class RecordingFile:
         self.put(CONFIG_TOPIC, config_values, begins_ns)
         if day is not None:
             self.put_day(day, begins_ns)
+        self._flush()
 
     def put_radar(self, radar: str, data: bytes, captured_ns: int, wall_ns: int | None = None) -> None:
         """Bytes as read from a radar."""
@@ -132,6 +144,7 @@ class RecordingFile:
     def write(self, topic: str, data: bytes, at_ns: int, wall_ns: int | None = None) -> None:
         """The same for a message that is JSON already."""
         log_ns = self.wall_ns(at_ns)
+        self._keep_up(at_ns)
         try:
             channel = self._channels.get(topic)
             if channel is None:
@@ -144,6 +157,27 @@ class RecordingFile:
                 data=data,
                 sequence=sequence,
             )
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _keep_up(self, at_ns: int) -> None:
+        """Lets go of what a second, and syncs what five seconds have brought. What lies before the opening comes all
+        at once: chunks by size are enough for it."""
+        if at_ns >= self._chunk_until_ns:
+            self._chunk_until_ns = at_ns + CHUNK_NS
+            self._flush()
+        if self._sync_at_ns is not None and at_ns >= self._sync_at_ns:
+            self._sync_at_ns = at_ns + SYNC_NS
+            self._flush()
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise self._failed(error) from error
+
+    def _flush(self) -> None:
+        """Ends the chunk and hands it to the system."""
+        try:
+            self._writer.flush()
         except OSError as error:
             raise self._failed(error) from error
 
@@ -212,6 +246,7 @@ class Recording:
             anchor_mono_ns=self._anchor_mono_ns,
             clock_quality=clock.quality().value,
             day=day,
+            durable=True,
         )
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()

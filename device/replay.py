@@ -61,9 +61,7 @@ class Replay:
                 f"录制不是这个站点的:录制里有 {has},站点文件里有 {fitted or '零个传感器'}",
             )
         if not sources:
-            raise ReplayError(
-                "the recording holds no radar bytes and no camera observations", "录制里没有雷达字节,也没有摄像机观测"
-            )
+            raise _nothing_to_play(recorded)
         self._decoders = {name: _decoder(config, name) for name in config.radars if name in sources}
         self._start_ns = recorded.messages[0].log_ns
         self._pipeline = Pipeline(
@@ -193,6 +191,19 @@ def _day(message: Message) -> DayState | None:
         return day_written(message.data)
     except ValueError:
         return None
+
+
+def _nothing_to_play(recorded: Recorded) -> ReplayError:
+    if recorded.cut_off is None:
+        return ReplayError(
+            "the recording holds no radar bytes and no camera observations", "录制里没有雷达字节,也没有摄像机观测"
+        )
+    site = recorded.site_values() is not None
+    return ReplayError(
+        f"the recording is cut off at {recorded.cut_off}, before the first radar bytes or camera observation; "
+        f"readable: {'its site file' if site else 'nothing'}",
+        f"录制在 {recorded.cut_off} 处中断,那里还没有雷达字节和摄像机观测;能读的:{'站点文件' if site else '没有'}",
+    )
 
 
 def _stale_after_s(config: SiteConfig) -> dict[str, float]:

@@ -54,10 +54,10 @@ def command(
     if recorded.cut_off is not None:
         fail(
             FAULT,
-            _("{path}: the recording is cut off at {where}; played as far as it goes.").format(
-                path=recording, where=recorded.cut_off
+            _("{path}: the recording is cut off at {where}; played as far as it goes, {seconds:.1f} s.").format(
+                path=recording, where=recorded.cut_off, seconds=recorded.duration_s
             ),
-            {"cut_off": recorded.cut_off, "lines": count},
+            {"cut_off": recorded.cut_off, "seconds": recorded.duration_s, "lines": count},
         )
     if out is not None:
         emit(

@@ -109,6 +109,7 @@ def test_a_newer_format_is_refused_and_an_older_one_plays(
     recording(tmp_path / "new.mcap")
     result = run(str(tmp_path / "new.mcap"))
     assert result.exit_code == 2 and "newer version" in result.output and "format 3" in result.output
+
     monkeypatch.setattr(recording_module, "FORMAT", 1)  # what a file without the key is too
     assert run(str(recording(tmp_path / "old.mcap"))).exit_code == 0
 
@@ -137,8 +138,68 @@ def test_cut_off_in_the_middle_plays_to_there_and_is_exit_1(tmp_path: pathlib.Pa
     path.write_bytes(whole[: len(whole) // 2])
     result = run(str(path))
     assert result.exit_code == 1 and f"of {len(whole) // 2}" in result.output
+    assert f"{read(path).duration_s:.1f} s" in result.output and 5.0 < read(path).duration_s < 15.0
     cut = (tmp_path / "out.jsonl").read_text().splitlines()
     assert cut[:3] == lines[:3], "what was read plays as before"
+
+
+def test_a_cut_costs_a_second_and_never_goes_without_its_reason(tmp_path: pathlib.Path) -> None:
+    path = recording(tmp_path / "a.mcap", seconds=3)
+    whole, data = read(path), path.read_bytes()
+    first_chunk_ends = next(cut for cut in range(len(data)) if _readable(path, data[:cut]) is not None)
+    assert first_chunk_ends < len(data) / 3, "of the shortest file, two thirds are what came"
+    for cut in range(0, len(data), 7):
+        found = _readable(path, data[:cut])
+        assert (found is None) is (cut < first_chunk_ends)
+        if found is not None:
+            assert (
+                found.site_values() == whole.site_values() and found.messages == whole.messages[: len(found.messages)]
+            )
+            assert found.cut_off is not None and found.cut_off.endswith(f" of {cut}")
+    half = _readable(path, data[: len(data) * 2 // 3])
+    assert half is not None and half.duration_s > 0.8
+
+
+def _readable(path: pathlib.Path, data: bytes) -> Recorded | None:
+    path.write_bytes(data)
+    try:
+        return read(path)
+    except ReplayError as error:
+        where = f"cut off after {len(data)} bytes" if data else "it is empty"
+        assert where in str(error) and (str(len(data)) if data else "文件是空的") in error.text.zh
+        return None
+
+
+def test_one_cut_off_before_anything_came_says_that_its_site_file_can_be_read(
+    tmp_path: pathlib.Path, run: Callable[..., Result]
+) -> None:
+    path = recording(tmp_path / "a.mcap", seconds=3)
+    data = path.read_bytes()
+    path.write_bytes(next(data[:cut] for cut in range(len(data)) if _readable(path, data[:cut]) is not None))
+    result = run(str(path))
+    assert result.exit_code == 2
+    assert "before the first radar bytes or camera observation; readable: its site file" in result.output
+
+
+def test_an_incident_cut_off_inside_its_first_chunk_says_what_it_was_of(tmp_path: pathlib.Path) -> None:
+    notes = {"incident": "near_miss", "face": "branch_south"}
+    RecordingFile(tmp_path / "a.mcap", site().model_dump(mode="json"), notes=notes, **ANCHOR).close()  # type: ignore[arg-type]
+    (tmp_path / "a.mcap").write_bytes((tmp_path / "a.mcap").read_bytes()[:400])
+    with pytest.raises(
+        ReplayError, match=r"inside its first chunk; it was begun at 2026-.*Z \(near_miss branch_south\)"
+    ):
+        read(tmp_path / "a.mcap")
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_byte_that_is_wrong_is_told_by_what_is_wrong(tmp_path: pathlib.Path, compress: bool) -> None:
+    path = tmp_path / "a.mcap"
+    RecordingFile(path, site().model_dump(mode="json"), compress=compress, **ANCHOR).close()  # type: ignore[arg-type]
+    data = bytearray(path.read_bytes())
+    data[400] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(ReplayError, match=r"damaged after byte \d+ of \d+ \(.+\); it was begun at"):
+        read(path)
 
 
 def test_times_that_jump_are_refused_instead_of_played_for_a_year(tmp_path: pathlib.Path) -> None:

@@ -126,6 +126,13 @@ def test_a_recording_never_overwrites(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "a.mcap").read_bytes() == b"kept"
 
 
+def test_a_recording_is_on_the_disk_every_five_seconds(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    record(tmp_path / "a.mcap", seconds=19.0)
+    assert len(synced) == 4 + 1, "at the first message, every five seconds, and whole at its end"
+
+
 def test_a_disk_that_is_full_ends_the_recording_and_says_so(tmp_path: pathlib.Path) -> None:
     full = pathlib.Path("/dev/full")
     if not full.exists():

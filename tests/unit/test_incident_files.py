@@ -131,6 +131,14 @@ def test_it_begins_with_the_day_state_in_force_and_has_every_change(tmp_path: pa
     assert told == [(0.0, DAYLIGHT), (4.0, night), (6.0, wet)]
 
 
+def test_it_is_on_the_disk_five_seconds_later_at_most(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write(tmp_path, *incident(trigger(), seconds=60))
+    # What was in the ring at once, then twenty-nine seconds as they came, the whole file, and its name.
+    assert len(synced) == 1 + 5 + 1 + 1
+
+
 def test_the_same_second_twice_keeps_both(tmp_path: pathlib.Path) -> None:
     files = write(tmp_path, *incident(trigger()), *incident(trigger()))
     assert sorted(p.name for p in files.folder.iterdir()) == [NAME.replace(".mcap", "-2.mcap"), NAME]

@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from device.day import DAYLIGHT
 from device.recording import FORMAT, METADATA, RecordingError, RecordingFile
 from device.replay import read
 from hal.clock import NS_PER_MS, NS_PER_S
@@ -65,6 +66,35 @@ def test_a_compressed_one_holds_the_same_in_half_the_bytes(tmp_path: pathlib.Pat
     plain, small = written(tmp_path / "a.mcap"), written(tmp_path / "b.mcap", compress=True)
     assert read(plain).messages == read(small).messages
     assert small.stat().st_size < plain.stat().st_size / 2
+
+
+def test_what_it_is_read_by_is_in_the_file_when_it_is_opened(tmp_path: pathlib.Path) -> None:
+    options = {"anchor_wall_ns": WALL_NS, "anchor_mono_ns": MONO_NS, "clock_quality": "rtc"}
+    RecordingFile(tmp_path / "a.mcap", {"site": {}}, day=DAYLIGHT, **options)  # type: ignore[arg-type]
+    recorded = read(tmp_path / "a.mcap")
+    assert recorded.notes["clock_quality"] == "rtc" and recorded.site_values() == {"site": {}} and recorded.tells_day
+
+
+@pytest.mark.parametrize(("durable", "syncs"), [(True, 3), (False, 0)])
+def test_a_kill_costs_a_second_and_what_cannot_be_made_again_is_synced_every_five(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, durable: bool, syncs: int
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    file = RecordingFile(
+        tmp_path / "a.mcap",
+        {},
+        anchor_wall_ns=WALL_NS,
+        anchor_mono_ns=MONO_NS,
+        clock_quality="synced",
+        durable=durable,
+    )
+    for tick in range(-100, 149):  # ten seconds that came before, fifteen as they come
+        file.put_radar("r_east", bytes(12), MONO_NS + tick * 100 * NS_PER_MS)
+        found = read(tmp_path / "a.mcap").messages
+        if tick >= 10:
+            assert WALL_NS + tick * 100 * NS_PER_MS - found[-1].log_ns <= NS_PER_S
+    assert len(synced) == syncs, "what came before is synced with the first that comes after, then every five seconds"
 
 
 def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: pathlib.Path) -> None:
