@@ -102,7 +102,7 @@ def test_no_site_file_anywhere_is_told(tmp_path: pathlib.Path, run: Callable[...
     assert read(tmp_path / "a.mcap").site_values() is None
 
 
-def test_a_newer_format_is_refused_and_an_older_one_plays(
+def test_a_newer_format_is_refused(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Result]
 ) -> None:
     monkeypatch.setattr(recording_module, "FORMAT", 3)
@@ -110,8 +110,41 @@ def test_a_newer_format_is_refused_and_an_older_one_plays(
     result = run(str(tmp_path / "new.mcap"))
     assert result.exit_code == 2 and "newer version" in result.output and "format 3" in result.output
 
-    monkeypatch.setattr(recording_module, "FORMAT", 1)  # what a file without the key is too
-    assert run(str(recording(tmp_path / "old.mcap"))).exit_code == 0
+
+OLDER = pathlib.Path(__file__).parent / "older" / "format_1.mcap"
+"""Three seconds written by the program of commit 93881e6, the last of format 1: a car at 50 km/h that comes into reach
+after one second, both main radars and the branch's camera at 10 Hz. Its site file says nothing of what came later."""
+
+
+def test_a_recording_of_format_1_plays_with_its_own_site_file(
+    tmp_path: pathlib.Path, run: Callable[..., Result]
+) -> None:
+    recorded = read(OLDER)
+    assert set(recorded.notes) == {"anchor_wall_ns", "anchor_mono_ns", "clock_quality"}, "it tells no format"
+    assert recorded.counts() == {"c_branch": 30, "r_east": 30, "r_west": 30} and recorded.cut_off is None
+    result = run(str(OLDER))
+    assert result.exit_code == 0, result.output
+    assert "site file that is in the recording" in result.output and "plays as by day" in result.output
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    branch = [line for line in lines if line["kind"] == "face" and line["face"] == "branch_south"]
+    assert [(line["level"], line["health"]) for line in branch] == [
+        ("clear", "ok"),
+        ("caution", "ok"),
+        ("caution", "fault"),
+    ]
+    assert branch[1]["cause"]["approach"] == "main_east" and 1.0 <= branch[1]["t_s"] < 1.5
+
+
+@pytest.mark.parametrize("keep", [60, 200, 5_000])
+def test_one_of_format_1_that_is_cut_off_says_where_and_when_it_was_begun(
+    tmp_path: pathlib.Path, run: Callable[..., Result], keep: int
+) -> None:
+    # All of it is one chunk: that is why the chunks of today are short.
+    path = tmp_path / "old.mcap"
+    path.write_bytes(OLDER.read_bytes()[:keep])
+    result = run(str(path))
+    assert result.exit_code == 2 and f"cut off after {keep} bytes" in result.output
+    assert ("begun at 2026-11-22T00:00:00.000Z" in result.output) is (keep > 60)
 
 
 def test_the_error_is_told_in_chinese(tmp_path: pathlib.Path) -> None:
