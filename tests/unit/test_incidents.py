@@ -129,12 +129,12 @@ def test_whatever_is_still_kept_the_day_state_of_its_first_moment_is_known(
 def test_a_longer_ring_keeps_more_day_states() -> None:
     junction = Junction(settings=RecordingSettings(before_s=5))
     junction.incidents.configure(RecordingSettings(before_s=60))
-    for at_s in (100, 160):
+    for at_s in (100, 130, 160):
         junction.incidents.day(at_s * NS_PER_S, day(at_s))
     junction.incidents.step(120 * NS_PER_S, [Kept("r_east", 120 * NS_PER_S, 0, b"")], [])
     (begin,) = junction.incidents.step(165 * NS_PER_S, [], [alert(165)])
     assert isinstance(begin, Begin)
-    assert [change.day for change in begin.days] == [day(100), day(160)]
+    assert [change.day for change in begin.days] == [day(100), day(130), day(160)]
 
 
 def test_day_states_that_were_over_before_are_let_go() -> None:
