@@ -8,6 +8,8 @@ frame of a steady road user (5.4 km/h reads 5 for ever). So inside half a step t
 the fall of the distance over seconds settles the speed; outside of it the reading leads, and braking is followed.
 """
 
+import math
+
 RANGE_VARIANCE_M2 = 0.3
 """A radar's range: 1 m steps (1/12 m²) and an echo that wanders over the body by half a metre."""
 
@@ -25,9 +27,6 @@ SURE_READINGS = 3
 """So many readings in a row outside the step on the same side are no tremble: it speeds up or brakes, and the last one
 is taken as it stands. A queue that starts by 2 m/s² is then followed 0.1 s late, not 0.3 s."""
 
-GAIN_MEMORY = 0.8
-"""What was gained or lost is told over the last half second."""
-
 DRIFT = 0.005
 """(m/s)² a second: how much a steady road user's speed wanders unseen by the readings."""
 
@@ -36,13 +35,12 @@ START_VARIANCE_MPS2 = 0.02
 
 
 class RangeFilter:
-    """Distance and closing speed at the moment of the last ``advance``; ``gained_mps`` is what readings have lately
-    added to the speed beyond their rounding.
+    """Distance and closing speed at the moment of the last ``advance``.
 
     ``drift`` is the process noise in (m/s)² a second, ``speed_variance`` the variance of ``closing_mps`` at birth.
     """
 
-    __slots__ = ("_drift", "_outside", "_p_rc", "_p_rr", "closing_mps", "closing_variance", "gained_mps", "range_m")
+    __slots__ = ("_drift", "_outside", "_p_rc", "_p_rr", "closing_mps", "closing_variance", "range_m")
 
     def __init__(
         self,
@@ -60,7 +58,6 @@ class RangeFilter:
         self._p_rc = 0.0
         self._drift = drift
         self._outside = 0  # readings in a row outside the step, signed by their side
-        self.gained_mps = 0.0
 
     def advance(self, seconds: float) -> None:
         """Lets time pass."""
@@ -93,7 +90,6 @@ class RangeFilter:
         self.closing_variance = variance * (1 - gain_speed)
         off_mps -= gain_speed * off_mps
         excess_mps = abs(off_mps) - SPEED_STEP_MPS
-        self.gained_mps *= GAIN_MEMORY
         if excess_mps <= 0:
             self._outside = 0
         else:
@@ -101,6 +97,5 @@ class RangeFilter:
             self._outside = self._outside + side if self._outside * side > 0 else side
             sure = abs(self._outside) >= SURE_READINGS
             moved_mps = excess_mps * (1.0 if sure else min(1.0, SPEED_PULL + excess_mps))
-            self.closing_mps += side * moved_mps
-            self.gained_mps += side * moved_mps
+            self.closing_mps += math.copysign(moved_mps, off_mps)
             self.closing_variance += moved_mps * moved_mps

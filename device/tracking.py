@@ -60,10 +60,6 @@ STIR_M = 2.5
 STIR_MPS = 3.0
 """Who waits starts from where it was lost, slowly: a faster echo, or one farther off, is another road user."""
 
-GAINS_SHARE = 0.3
-"""Of what was gained lately so much more has been gained since, unseen as yet: the filter follows readings of whole
-km/h 0.15 s late, and to a queue that starts that is a good part of its speed."""
-
 FAR_RATIO_MOST = 1.5
 """Under the radar itself a far lane would arrive at once: more than this nobody gains by his lane."""
 
@@ -382,14 +378,13 @@ class RadarTracker:
             range_m -= motion.closing_mps * ((now_ns - live.updated_ns) / NS_PER_S)
         along_m, live.slant = self._way.along(range_m)
         ahead_m = live.ahead_m = live.order_m = along_m + self._to_conflict_m
-        gained_mps = motion.gained_mps
-        error_mps = GAINS_SHARE * gained_mps if gained_mps > 0.0 else 0.0
+        error_mps = 0.0
         if ahead_m > 0.0 and range_m < self._lanes_differ_m:
             far_m, far_slant = self._far_way.along(range_m)
             far_m += self._to_conflict_m
             # As a share of the speed: who is sooner by his lane's shorter way and by its steeper angle.
             ratio = ahead_m * far_slant / (far_m * live.slant) if far_m > 0.0 else FAR_RATIO_MOST
-            error_mps += live.slant * live.pace_mps * (min(ratio, FAR_RATIO_MOST) - 1.0)
+            error_mps = live.slant * live.pace_mps * (min(ratio, FAR_RATIO_MOST) - 1.0)
         live.error_mps = error_mps
 
     def _waits(self, live: _Live) -> bool:

@@ -220,3 +220,33 @@ def test_who_moves_through_the_wait_zone_is_in_it_and_who_comes_is_not_yet() -> 
     for step in range(12):
         (track,) = camera.see(user(16 - 0.5 * step))
         assert track.in_wait_zone is (16 - 0.5 * step <= WAIT_TO_M)
+
+
+def test_a_walker_seen_far_up_the_road_is_not_taken_to_come_like_a_car() -> None:
+    """46 m at 1.3 m/s are 35 s; the limit is 30 km/h."""
+    camera = Camera()
+    for step in range(5):
+        (track,) = camera.see(user(46 - 0.13 * step, RoadUser.WALKER))
+        assert track.time_to_arrival_s is None or track.time_to_arrival_s > 19
+
+
+def test_who_starts_from_the_line_is_told_to_start_within_a_walking_step() -> None:
+    """From 1.5 m before the line by 1 m/s²: 0.8 s later, 0.3 m on, it no longer counts as standing."""
+    camera = Camera()
+    (track,) = camera.stay(4, user(1.5))
+    assert track.state is TrackState.WAITING
+    for step in range(1, 9):
+        (track,) = camera.see(user(1.5 - 0.5 * (step / 10) ** 2))
+    assert track.state is TrackState.CONFIRMED
+    assert track.time_to_arrival_s is not None
+
+
+def test_boxes_that_have_shown_to_be_good_are_believed() -> None:
+    """After a car whose boxes fitted to a hand's breadth, the next one's speed is known within a second."""
+    camera = Camera()
+    for step in range(60):
+        camera.see(user(46 - 0.7 * step))
+    camera.stay(2)
+    for step in range(11):
+        (track,) = camera.see(user(44 - 0.4 * step))
+    assert track.speed_mps == pytest.approx(4.0, abs=0.5)
