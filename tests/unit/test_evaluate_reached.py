@@ -13,22 +13,30 @@ DARK, WARNED = "evaluate_dark_clean", "evaluate_warned_in_time_pct"
 
 
 def line(name: str, value: float | None, bar: float, ok: bool | None) -> dict[str, Any]:
-    return {"name": name, "value": value, "unit": "", "bar": bar, "ok": ok}
+    return {"name": name, "value": value, "unit": "%" if name.endswith("_pct") else "", "bar": bar, "ok": ok}
 
 
-@pytest.mark.parametrize(("value", "found"), [(10, []), (9, []), (12, []), (12.1, [DARK]), (None, [DARK])])
+@pytest.mark.parametrize(("value", "found"), [(20, []), (9, []), (24, []), (24.1, [DARK]), (None, [DARK])])
 def test_more_in_the_dark_than_before_is_worse(value: float | None, found: list[str]) -> None:
-    assert worse([line(DARK, value, 0, False)], {DARK: 10}) == found
+    assert worse([line(DARK, value, 0, False)], {DARK: 20}) == found
 
 
-@pytest.mark.parametrize(("value", "found"), [(99.5, []), (99.42, []), (99.41, [WARNED])])
-def test_fewer_warned_in_time_is_worse(value: float, found: list[str]) -> None:
+@pytest.mark.parametrize(("value", "found"), [(5, []), (6, [DARK])])
+def test_one_or_two_of_thousands_are_the_processors(value: float, found: list[str]) -> None:
+    assert worse([line(DARK, value, 0, False)], {DARK: 3}) == found
+
+
+@pytest.mark.parametrize(("value", "found"), [(99.5, []), (99.42, []), (99.41, [WARNED]), (None, [WARNED])])
+def test_fewer_warned_in_time_is_worse(value: float | None, found: list[str]) -> None:
     assert worse([line(WARNED, value, 99.9, False)], {WARNED: 99.5}) == found
 
 
 def test_a_bar_that_was_met_is_held() -> None:
-    assert worse([line(DARK, 1, 0, False)], {}) == [DARK]
+    assert worse([line(DARK, 3, 0, False)], {}) == [DARK]
+    assert worse([line(WARNED, 99.84, 99.9, False)], {}) == [WARNED]
+    assert worse([line(WARNED, 99.86, 99.9, False)], {}) == []
     assert worse([line(DARK, 0, 0, True)], {DARK: 10}) == []
+    assert worse([line("evaluate_wins_dark", 0, 1, False)], {}) == ["evaluate_wins_dark"]
 
 
 @pytest.mark.parametrize(("value", "kept"), [(8, 8), (12, 10)])
