@@ -58,6 +58,7 @@ $(READY): pyproject.toml tools/install/requirements-dev.txt | system
 
 # SUMO, 148 MB: for the junction bench and its tests, never for a node.
 $(SIM): tools/install/requirements-sim.txt $(READY)
+	tools/install/system-packages sim
 	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r tools/install/requirements-sim.txt
 	touch $@
 
