@@ -5,7 +5,7 @@ import dataclasses
 from tools.bench import marked
 from tools.evaluate.figures import BY_NAME, judged, lines, of_tallies
 from tools.evaluate.findings import Finding
-from tools.evaluate.page import section, side_by_side, table, worst
+from tools.evaluate.page import FRESH_SECTION, SECTION, fresh_section, section, side_by_side, table, worst
 from tools.evaluate.tally import Arrivals, Tally, Unit
 
 GOOD = Unit("node", passages=1500, idle_s=1000.0)
@@ -105,6 +105,14 @@ def test_the_page_keeps_what_the_other_command_wrote() -> None:
     assert marked.taken(again, "evaluate") == "other" and again.count("evaluate:begin") == 1
     assert marked.without(again, "evaluate").strip() == "# Bench\n\nfigures"
     assert marked.taken("# Bench\n", "evaluate") is None
+
+
+def test_fresh_seeds_have_a_section_of_their_own_beside_the_fixed_plan() -> None:
+    told_of = {"command": "make evaluate", "took_min": 3.0, "load": "0.5"}
+    page = marked.put("# Bench\n", SECTION, section(list(lines(ALL, {})), ALL, **told_of))
+    both = marked.put(page, FRESH_SECTION, fresh_section(list(lines(ALL, {})), ALL, **told_of))
+    assert marked.taken(both, SECTION) == marked.taken(page, SECTION)
+    assert "`evaluate_dark_clean`" in (marked.taken(both, FRESH_SECTION) or "")
 
 
 def test_tables_name_every_figure_and_unit() -> None:

@@ -66,6 +66,10 @@ NOTES = """
 """
 
 
+OTHERS = ("evaluate", "evaluate-fresh")
+"""Sections of the same page that ``tools.evaluate`` writes, kept as they are."""
+
+
 def main() -> int:
     """Entry point: exit 1 when a figure missed its bar; the page is written all the same."""
     argparse.ArgumentParser(prog="python -m tools.bench.evidence", description=__doc__).parse_args()
@@ -74,8 +78,11 @@ def main() -> int:
     measured = run("", quick=False)
     PAGE.parent.mkdir(exist_ok=True)
     written = page(measured, load=load, minutes=(time.monotonic() - started_s) / 60)
-    evaluated = taken(PAGE.read_text(encoding="utf-8"), "evaluate") if PAGE.exists() else None
-    PAGE.write_text(written if evaluated is None else put(written, "evaluate", evaluated), encoding="utf-8")
+    before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    for name in OTHERS:
+        kept = taken(before, name)
+        written = written if kept is None else put(written, name, kept)
+    PAGE.write_text(written, encoding="utf-8")
     for line in measured:
         print(as_json(line))
     return 1 if failed(measured) else 0

@@ -75,7 +75,8 @@ def main(
     started_s = time.monotonic()
     layout, _, weather = only.partition("/")
     first = secrets.randbelow(2**29) if first_seed is None else first_seed
-    if (seeds or passages) and not as_lines:
+    fresh = bool(seeds or passages)
+    if fresh and not as_lines:
         click.echo(f"first seed {first}: run again with --first-seed {first}", err=True)
     if again is not None:
         jobs = iter(_again(again, layout, weather))
@@ -110,13 +111,13 @@ def main(
     before = reached.reached()
     worse = reached.worse(lines, before) if no_worse else []
     if write:
-        if not (seeds or passages or partial):
+        if not (fresh or partial):
             reached.keep(lines, before)
-        command = " ".join(["python -m tools.evaluate", *sys.argv[1:]])
-        body = page.section(lines, tallies, command=command, took_min=took_min, load=load)
-        marked.PAGE.write_text(
-            marked.put(marked.PAGE.read_text(encoding="utf-8"), page.SECTION, body), encoding="utf-8"
-        )
+        write_section = page.fresh_section if fresh else page.section
+        command = _command(first if fresh else None)
+        body = write_section(lines, tallies, command=command, took_min=took_min, load=load)
+        name = page.FRESH_SECTION if fresh else page.SECTION
+        marked.PAGE.write_text(marked.put(marked.PAGE.read_text(encoding="utf-8"), name, body), encoding="utf-8")
     if as_lines:
         for line in lines:
             click.echo(as_json(line))
@@ -126,6 +127,17 @@ def main(
         click.echo(f"比以前差 / worse than reached before: {', '.join(worse)}", err=True)
     if worse if no_worse else any(line["ok"] is False for line in lines):
         raise SystemExit(1)
+
+
+def _command(first_seed: int | None) -> str:
+    """What was typed, with the seed that makes it the same run again, and without where the files were kept."""
+    words = list(sys.argv[1:])
+    if "--keep" in words:
+        at = words.index("--keep")
+        del words[at : at + 2]
+    if first_seed is not None and "--first-seed" not in words:
+        words += ["--first-seed", str(first_seed)]
+    return " ".join(["python -m tools.evaluate", *words])
 
 
 def _entries(seeds: int | None, passages: int | None, first: int, layout: str) -> Iterator[plan.Entry]:
