@@ -18,7 +18,7 @@ ROOM = 0.2
 """Of a figure's distance from its bar: a change that lights one road user sooner may let another wait a tenth."""
 
 LEAST_PCT = 0.05
-LEAST_COUNT = {"evaluate_dark_clean": 2.0}
+LEAST_COUNT = {"evaluate_dark_clean": 2.0, "evaluate_conflicts": 20.0}
 """And never less than so much: another processor rounds another way, and one or two of six thousand road users more or
 less are no step back."""
 
