@@ -11,13 +11,11 @@ from configs.loader import Source, validate
 from configs.schema import SiteConfig
 from device import replay
 from device.day import DAYLIGHT, DayState, day_message
-from device.observation import Observation
 from device.pipeline import Output, Pipeline
 from device.recorded import Message, Recorded, read
 from device.recording import DAY_TOPIC, camera_topic, encoded, radar_message, radar_topic
 from device.replay import Replay
 from hal.clock import NS_PER_S
-from hal.interfaces import Flag, RadarFrame, RadarTarget
 from hal.radar.ld2451_wire import WireTarget, encode_report
 from tests.replay.scenes import FOLDER, GOLDEN, NIGHT, QUIET, WET_AND_FOGGY
 from tests.support.road import Leaving, Vehicle, site
@@ -130,25 +128,3 @@ def test_an_empty_road_takes_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> Non
     steps = 0
     list(Replay(recorded, site(), leave_out_idle=False).lines())
     assert left < 0.6 * steps and left >= len(recorded.messages)
-
-
-class TestIdle:
-    """What the pipeline itself calls idle."""
-
-    def pipeline(self, *observations: Observation) -> int | None:
-        pipeline = Pipeline(site(), start_ns=0, booted=True)
-        output = pipeline.step(0, DAYLIGHT, [])
-        for tick in range(1, 5):
-            output = pipeline.step(tick, DAYLIGHT, observations if tick == 4 else [])
-        return pipeline.idle_until_ns(output)
-
-    def test_an_empty_road_is_idle_until_a_sensor_would_be_stale(self) -> None:
-        assert self.pipeline() == NS_PER_S // 2 + 1
-
-    def test_one_echo_is_not_idle(self) -> None:
-        target = RadarTarget(speed_mps=10.0, distance_m=50.0, flag=Flag.APPROACHING)
-        assert self.pipeline(RadarFrame("r_east", 4, (target,))) is None
-
-    def test_one_that_leaves_is_not_idle(self) -> None:
-        target = RadarTarget(speed_mps=-10.0, distance_m=50.0, flag=Flag.RECEDING)
-        assert self.pipeline(RadarFrame("r_east", 4, (target,))) is None

@@ -123,7 +123,8 @@ class Moment:
 
 
 class Drive:
-    """Runs the pipeline over a road. Sensors named in ``silent_from`` fall silent at that time."""
+    """Runs the pipeline over a road. Sensors named in ``silent_from`` fall silent at that time; ``told`` says whether
+    passages and the other words of the chronicle are wanted."""
 
     def __init__(
         self,
@@ -136,11 +137,12 @@ class Drive:
         booted: bool = True,
         day: DayState = DAYLIGHT,
         extra: Callable[[int, float], list[Observation]] = lambda _ns, _t: [],
+        told: bool = True,
     ) -> None:
         self.config = config or site()
         self.vehicles = vehicles
         self.pipeline = Pipeline(self.config, start_ns=START_NS, booted=booted)
-        self.chronicle = Chronicle(self.config)
+        self.chronicle = Chronicle(self.config) if told else None
         self._branch = branch
         self._zone = zone
         self._silent_from = silent_from or {}
@@ -163,7 +165,7 @@ class Drive:
             observations = self._sensors(now_ns, t_s) if tick % steps_a_frame == 0 else []
             observations += self._extra(now_ns, t_s)
             output = self.pipeline.step(now_ns, self._day, shuffle(observations))
-            moments.append(Moment(t_s, output, self.chronicle.step(now_ns, output)))
+            moments.append(Moment(t_s, output, self.chronicle.step(now_ns, output) if self.chronicle else ()))
         return moments
 
     def _heard(self, sensor: str, t_s: float) -> bool:

@@ -56,7 +56,8 @@ def test_a_radar_track_that_leaves_or_is_not_believed_hides_nobody() -> None:
 @pytest.mark.parametrize("at_m", [10.0, 40.0])
 def test_the_gate_of_distance_grows_with_distance(at_m: float) -> None:
     gate_m = GATE_M + GATE_PER_M * at_m
-    assert len(fuser().merge([track(1, "r", at_m + gate_m - 0.01), track(2, "c", at_m)])) == 1
+    for off_m in (gate_m - 0.01, gate_m):
+        assert len(fuser().merge([track(1, "r", at_m + off_m), track(2, "c", at_m)])) == 1
     assert len(fuser().merge([track(1, "r", at_m + gate_m + 0.01), track(2, "c", at_m)])) == 2
 
 
@@ -74,6 +75,7 @@ def test_a_pair_sticks_while_it_fits_by_half_more_and_another_does_not_take_it()
     apart_m = STICKS * (GATE_M + GATE_PER_M * 40) - 0.01
     (kept, other) = pair.merge([track(1, "r", 40 + apart_m), track(2, "c", 40), track(3, "c", 40 + apart_m)])
     assert kept.id == 1 and other.id == 3
+    assert len(pair.merge([track(1, "r", 40 + STICKS * (GATE_M + GATE_PER_M * 40)), track(2, "c", 40)])) == 1
     assert len(pair.merge([track(1, "r", 40 + apart_m + 0.1), track(2, "c", 40)])) == 2
 
 
@@ -109,6 +111,30 @@ def test_the_number_stays_when_the_pair_is_made_and_when_either_half_ends() -> N
             assert [t.id for t in pair.merge([left, again])] == [1]
 
 
+@pytest.mark.parametrize(("old_m", "new_m"), [(40, 42), (42, 40)])
+def test_a_radar_and_two_cameras_go_by_the_oldest_number_whichever_fits_better(old_m: float, new_m: float) -> None:
+    old, radar, new = track(1, "c", old_m), track(2, "r", 40), track(3, "c2", new_m)
+    for tracks in itertools.permutations((old, radar, new)):
+        assert [t.id for t in fuser().merge(list(tracks))] == [1]
+
+
+def test_of_two_halves_that_part_after_the_oldest_has_ended_only_one_keeps_its_number() -> None:
+    pair = fuser()
+    pair.merge([track(1, "c", 40), track(2, "r", 40)])
+    assert [t.id for t in pair.merge([track(2, "r", 40), track(3, "c2", 40)])] == [1]
+    apart = pair.merge([track(2, "r", 80), track(3, "c2", 40)])
+    assert len({t.id for t in apart}) == 2 and 1 in {t.id for t in apart}
+
+
+def test_a_number_that_a_new_pair_goes_by_is_given_to_no_other() -> None:
+    """The first of all has ended and its number lives on in two: one pairs again, the other goes by its own."""
+    pair = fuser()
+    pair.merge([track(1, "c", 40), track(2, "r", 40)])
+    pair.merge([track(2, "r", 40), track(3, "c2", 40)])
+    tracks = pair.merge([track(2, "r", 80), track(3, "c2", 40), track(4, "c", 80)])
+    assert sorted(t.id for t in tracks) == [1, 3]
+
+
 def test_two_that_part_go_by_their_own_numbers() -> None:
     pair = fuser()
     pair.merge([track(1, "c", 40), track(2, "r", 40)])
@@ -135,6 +161,18 @@ def test_who_was_remembered_to_wait_and_is_seen_to_start_comes_by_the_cameras_wo
     waits = track(1, "r", 6, 0.0, state=TrackState.WAITING)
     (one,) = fuser().merge([waits, track(2, "c", 5, 2.0, speed_error_mps=0.5)])
     assert (one.state, one.distance_m, one.speed_mps, one.speed_error_mps) == (TrackState.CONFIRMED, 5, 2.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("radar", "camera"), [(TrackState.CONFIRMED, TrackState.WAITING), (TrackState.WAITING, TrackState.CONFIRMED)]
+)
+def test_who_stands_by_the_word_of_one_and_starts_by_the_other_is_one_however_fast(
+    radar: TrackState, camera: TrackState
+) -> None:
+    fast_mps = 2 * GATE_MPS
+    speeds_mps = (fast_mps, 0.0) if camera is TrackState.WAITING else (0.0, fast_mps)
+    tracks = [track(1, "r", 6, speeds_mps[0], state=radar), track(2, "c", 6, speeds_mps[1], state=camera)]
+    assert [t.id for t in fuser().merge(tracks)] == [1]
 
 
 def test_a_radar_that_lost_one_whom_the_camera_sees_stand_makes_no_pair() -> None:

@@ -255,32 +255,70 @@ def test_a_slanted_range_is_a_distance_along_the_road() -> None:
     assert straight.distance_m == 0.1 and straight.speed_mps == 10
 
 
-def walked_up(to_m: float, pace_mps: float = 1.4, from_m: float = 12.0) -> Radar:
-    radar = Radar()
+def walked_up(to_m: float, pace_mps: float = 1.4, from_m: float = 12.0, to_conflict_m: float = 0.0) -> Radar:
+    radar = Radar(to_conflict_m)
     for step in range(round((from_m - to_m) / pace_mps * 10) + 1):
         radar.see(at(from_m - pace_mps * step / 10, pace_mps))
     return radar
 
 
 @pytest.mark.parametrize(
-    ("radar", "waits"),
+    ("to_m", "pace_mps", "from_m", "waits"),
     [
-        (walked_up(5.0), True),
-        (walked_up(7.5), True),
-        (walked_up(8.5), False),
-        (walked_up(5.0, pace_mps=1.8), True),
-        (walked_up(5.0, pace_mps=2.3), False),
-        (walked_up(5.0, from_m=7.5), True),
-        (walked_up(5.0, from_m=6.5), False),
+        (5.0, 1.4, 12.0, True),
+        (7.5, 1.4, 12.0, True),
+        (8.5, 1.4, 12.0, False),
+        (5.0, 1.8, 12.0, True),
+        (5.0, 2.3, 12.0, False),
+        (5.0, 1.4, 7.5, True),
+        (5.0, 1.4, 6.5, False),
     ],
 )
-def test_who_came_some_way_slowly_and_is_lost_at_the_line_waits(radar: Radar, waits: bool) -> None:
+def test_who_came_some_way_slowly_and_is_lost_at_the_line_waits(
+    to_m: float, pace_mps: float, from_m: float, waits: bool
+) -> None:
+    radar = walked_up(to_m, pace_mps, from_m)
     tracks = radar.wait(1.6)
     assert [t.state for t in tracks] == [TrackState.WAITING] * waits
     if waits:
         assert tracks[0].speed_mps == 0.0 and radar.tracker.has_waiting
         assert [t.state for t in radar.wait(59.9)] == [TrackState.WAITING]
         assert radar.wait(0.4) == []
+
+
+def test_who_walks_away_from_the_line_and_is_lost_there_does_not_wait() -> None:
+    radar = Radar()
+    for step in range(30):
+        (walker,) = radar.see(at(2.0 + 0.14 * step, -1.4, Flag.RECEDING))
+    assert walker.receding and (walker.distance_m or 0) < 8
+    assert radar.wait(1.6) == []
+
+
+def test_who_was_never_borne_out_does_not_wait_when_its_radar_falls_quiet() -> None:
+    """One echo near the line, and then no frame at all for longer than a coast."""
+    radar = Radar()
+    radar.see(at(5.0, 1.4))
+    radar.now_ns += 16 * TENTH_NS
+    radar.tracker.advance(radar.now_ns)
+    assert radar.tracker.tracks(radar.now_ns) == [] and not radar.tracker.has_waiting
+
+
+def test_who_is_known_by_speed_alone_does_not_wait_because_nobody_knows_where() -> None:
+    radar = Radar()
+    for _ in range(5):
+        (walker,) = radar.see(at(None, 1.4))
+    assert walker.state is TrackState.CONFIRMED
+    assert radar.wait(1.6) == []
+
+
+@pytest.mark.parametrize(
+    ("to_conflict_m", "to_m", "waits"), [(25.0, 5.0, False), (3.0, 4.0, True), (3.0, 6.0, False), (-10.0, 16.0, True)]
+)
+def test_the_line_to_wait_at_is_where_the_approaches_meet_not_where_the_radar_hangs(
+    to_conflict_m: float, to_m: float, waits: bool
+) -> None:
+    radar = walked_up(to_m, from_m=to_m + 8.0, to_conflict_m=to_conflict_m)
+    assert [t.state for t in radar.wait(1.6)] == [TrackState.WAITING] * waits
 
 
 def test_who_waits_is_gone_when_somebody_has_looked() -> None:
@@ -356,6 +394,125 @@ def test_noise_pushes_out_noise_and_never_a_road_user() -> None:
     assert sum(t.state is TrackState.TENTATIVE for t in tracks) == 20
     again = radar.see(*rows)
     assert sum(t.state is TrackState.CONFIRMED for t in again) <= 20
+
+
+def crowd(radar: Radar, *more: RadarTarget) -> list[Track]:
+    """Twenty slow ones 1 m apart, a minute and more away, and some more, seen twice."""
+    for _ in range(2):
+        tracks = radar.see(*(at(60.0 + n, 1.0) for n in range(20)), *more)
+    return tracks
+
+
+def test_of_too_many_the_ones_who_arrive_first_are_kept_not_the_nearest() -> None:
+    """100 m at 144 km/h are two and a half seconds."""
+    tracks = crowd(Radar(), at(100, 40))
+    assert len(tracks) == 20
+    assert any((t.speed_mps or 0) > 35 for t in tracks)
+    assert not any(t.distance_m == pytest.approx(79.0) for t in tracks), "the slow one farthest off went"
+
+
+def test_of_too_many_one_that_nobody_knows_where_comes_at_once_and_is_kept() -> None:
+    radar = Radar()
+    tracks = radar.see(*(at(1.0 + 0.2 * n, 30) for n in range(20)), at(None, 5))
+    assert len(tracks) == 20 and any(t.distance_m is None for t in tracks)
+
+
+def test_of_too_many_who_leaves_goes_first_however_near() -> None:
+    radar = Radar()
+    for step in range(6):
+        (leaves,) = radar.see(at(10 + step, -10, Flag.RECEDING))
+    assert leaves.receding
+    for step in range(6, 10):
+        tracks = radar.see(at(10 + step, -10, Flag.RECEDING), *(at(60.0 + n, 1.0) for n in range(20)))
+        if step == 6:
+            assert leaves.id in {t.id for t in tracks}, "nothing has borne the others out yet"
+    assert sum(t.state is TrackState.CONFIRMED for t in tracks) == 20 and leaves.id not in {t.id for t in tracks}
+
+
+def test_one_that_hardly_moves_is_not_kept_for_being_near() -> None:
+    """Less than 0.3 m/s is the noise of a radar: 30 m at that are 100 s, not the age of the world."""
+    tracks = crowd(Radar(), at(3.0, 0.1))
+    assert any(t.distance_m == pytest.approx(3.0, abs=0.5) for t in tracks)
+
+
+def test_tracks_are_told_nearest_first_and_those_without_a_distance_last() -> None:
+    """The one behind is faster, and overtakes."""
+    radar = Radar()
+    for step in range(20):
+        rows = [at(80 - 3 * step, 30), at(50 - step), at(None, 5)]
+        tracks = radar.see(*rows)
+        distances_m = [t.distance_m for t in tracks]
+        assert len(tracks) >= 3 and distances_m[-1] is None
+        known_m = [distance_m for distance_m in distances_m if distance_m is not None]
+        assert known_m == sorted(known_m)
+    two = Radar()
+    assert [t.distance_m for t in two.see(at(30), at(20))] == [20, 30]
+
+
+def test_who_is_seen_on_the_conflict_point_is_there_now_and_who_is_past_it_arrives_no_more() -> None:
+    """The radar hangs ten metres beyond the conflict point."""
+    radar = Radar(to_conflict_m=-10.0)
+    for step in range(25):
+        (car,) = radar.see(at(30 - step))
+        true_m = 20 - step
+        if -1.5 < true_m < -0.5:
+            assert car.distance_m == 0.0 and car.time_to_arrival_s == 0.0
+    assert (car.distance_m or 0) == pytest.approx(-4, abs=0.5) and car.time_to_arrival_s is None
+
+
+def test_two_known_by_speed_alone_keep_their_names_in_any_order_of_rows() -> None:
+    radar = Radar()
+    for step in range(6):
+        rows = [at(None, 10), at(None, 17, Flag.RECEDING)]
+        tracks = radar.see(*rows[:: 1 if step % 2 else -1])
+        if step == 3:
+            before = {t.id: round(abs(t.speed_mps or 0)) for t in tracks}
+    assert {t.id: round(abs(t.speed_mps or 0)) for t in tracks} == before
+    assert sorted(before.values()) == [10, 17]
+
+
+def test_two_known_by_speed_alone_who_drive_alike_are_told_apart_by_their_way() -> None:
+    radar = Radar()
+    for _ in range(4):
+        before = radar.see(at(None, 10), at(None, -10.5, Flag.RECEDING))
+    for _ in range(4):
+        tracks = radar.see(at(None, 10.5), at(None, -10, Flag.RECEDING))
+    assert {t.id: t.receding for t in tracks} == {t.id: t.receding for t in before}
+    assert sorted(t.receding for t in tracks) == [False, True]
+
+
+@pytest.mark.parametrize(("pace_mps", "same"), [(10 + 4.4, True), (10 + 4.6, False), (5.6, True), (5.4, False)])
+def test_the_speed_gate_holds_for_a_radar_that_measures_speed_alone(pace_mps: float, same: bool) -> None:
+    radar = Radar()
+    radar.see(at(None, 10))
+    radar.see(at(None, 10))
+    assert len(radar.see(at(None, pace_mps))) == (1 if same else 2)
+
+
+def test_a_speed_without_range_is_the_mean_of_what_it_was_and_what_it_is() -> None:
+    radar = Radar()
+    radar.see(at(None, 10))
+    (car,) = radar.see(at(None, 12))
+    assert car.speed_mps == pytest.approx(11.0)
+
+
+def test_a_row_without_range_keeps_nobody_else_from_being_followed() -> None:
+    radar, ids = Radar(), set()
+    for step in range(10):
+        tracks = radar.see(at(None, 6), at(60 - step, 10))
+        ids |= {t.id for t in tracks}
+    assert len(ids) == 2 and all(t.state is TrackState.CONFIRMED for t in tracks)
+
+
+def test_one_that_shows_a_range_again_after_a_frame_without_goes_on_by_its_number() -> None:
+    """An OPS243 that loses the range of a car for one frame still tells its speed."""
+    radar = Radar()
+    for step in range(6):
+        (car,) = radar.see(at(60 - step, 10))
+    tracks = radar.see(at(None, 10))
+    assert {t.id: t.state for t in tracks}[car.id] is TrackState.COASTING
+    tracks = radar.see(at(53, 10))
+    assert {t.id: t.state for t in tracks}[car.id] is TrackState.CONFIRMED
 
 
 class Camera:
