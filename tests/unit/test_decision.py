@@ -55,6 +55,14 @@ def test_who_stands_on_the_main_road_or_has_passed_does_not_arrive() -> None:
     assert Face().at(0, seen(EAST, 1.0)._replace(distance_m=-0.1)).level == "clear"
 
 
+def test_who_stands_or_is_parked_hides_nobody_who_comes_behind() -> None:
+    stands = seen(EAST, 1.0, speed_mps=0.0)._replace(distance_m=40.0)
+    parked = seen(EAST, state=TrackState.PARKED)
+    for first in (stands, parked, seen(EAST, 30.0)):
+        assert Face().at(0, first, seen(EAST, 5.0, number=2)).level == "caution"
+        assert Face(EAST).at(0, first, seen(EAST, 4.0, number=2), waits()).level == "alert"
+
+
 def test_known_by_a_zone_alone_it_comes_now_unless_it_is_parked() -> None:
     assert Face().at(0, seen(EAST)).level == "caution"
     assert Face().at(0, seen(EAST, state=TrackState.WAITING)).level == "caution"
@@ -363,6 +371,16 @@ def test_of_several_on_the_branch_the_one_who_is_there_is_met() -> None:
     for order in (1, -1):
         conflict = Face(EAST).at(0, seen(EAST, 4.0), *users[::order]).conflict
         assert conflict is not None and conflict.id == 8
+
+
+def test_of_two_who_are_there_at_once_the_one_known_longer_is_met() -> None:
+    users = [waits(number=8), waits(number=9), seen(BRANCH, 2.0, number=4), seen(BRANCH, 2.0, number=5)]
+    for order in (1, -1):
+        for face, arrival_s in ((EAST, 4.0), (BRANCH, 5.0)):
+            conflict = Face(face).at(0, seen(EAST, arrival_s), *users[::order]).conflict
+            assert conflict is not None and conflict.id == 8
+            conflict = Face(face).at(0, seen(EAST, arrival_s), *users[2:][::order]).conflict
+            assert conflict is not None and conflict.id == 4
 
 
 def with_lamps(*to_conflict_m: float) -> SiteConfig:

@@ -70,7 +70,25 @@ def test_a_confirmed_track_coasts_a_second_and_a_half_and_no_longer() -> None:
     (coasting,) = radar.wait(1.4)
     assert coasting.state is TrackState.COASTING
     assert coasting.distance_m == pytest.approx(75, abs=1.5), "it is taken to have gone on"
+    assert len(radar.wait(0.1)) == 1
+    assert radar.wait(0.1) == []
+
+
+def test_one_known_by_speed_alone_coasts_as_long() -> None:
+    radar = Radar()
+    for _ in range(3):
+        radar.see(at(None))
+    assert [t.state for t in radar.wait(1.4)] == [TrackState.COASTING]
     assert radar.wait(0.2) == []
+
+
+def test_who_is_hidden_a_metre_before_the_conflict_point_has_not_arrived_yet() -> None:
+    radar = Radar()
+    for step in range(9):
+        radar.see(at(3.6 - 0.25 * step, 2.5))
+    (hidden,) = radar.wait(0.4)
+    assert hidden.state is TrackState.COASTING and 0 < (hidden.distance_m or 0) < 1
+    assert radar.wait(0.4) == []
 
 
 def test_who_is_predicted_past_the_conflict_point_and_unseen_has_arrived() -> None:
@@ -227,6 +245,29 @@ def test_a_row_that_says_what_another_says_is_one_road_user() -> None:
     assert len(Radar().see(at(None), at(None))) == 1
 
 
+@pytest.mark.parametrize("near", [None, 20.0], ids=["without a range", "nearer"])
+def test_a_row_beside_two_of_one_range_keeps_its_road_user(near: float | None) -> None:
+    """Two who meet in one range cell, and a third somewhere else."""
+    radar, seen = Radar(), set()
+    for step in range(12):
+        rows = [
+            at(80 - step, 10),
+            at(60 + step, -10, Flag.RECEDING),
+            at(None if near is None else near - 0.5 * step, 5),
+        ]
+        tracks = radar.see(*rows)
+        seen |= {t.id for t in tracks}
+    assert len(seen) == 3 and all(t.state is TrackState.CONFIRMED for t in tracks)
+
+
+def test_a_known_road_user_may_brake_and_lose_its_flag_in_one_frame() -> None:
+    radar = Radar()
+    for step in range(6):
+        (car,) = radar.see(at(60 - step, 10))
+    (same,) = radar.see(at(54, 7.5, Flag.UNKNOWN))
+    assert same.id == car.id
+
+
 def test_the_order_of_rows_changes_nothing() -> None:
     rows = [at(50), at(50, 10, Flag.RECEDING), at(46, 9), at(None, 9), at(46, 12), at(20, 3)]
     outcomes = set()
@@ -282,8 +323,8 @@ def test_who_came_some_way_slowly_and_is_lost_at_the_line_waits(
     assert [t.state for t in tracks] == [TrackState.WAITING] * waits
     if waits:
         assert tracks[0].speed_mps == 0.0 and radar.tracker.has_waiting
-        assert [t.state for t in radar.wait(59.9)] == [TrackState.WAITING]
-        assert radar.wait(0.4) == []
+        assert [t.state for t in radar.wait(60.0)] == [TrackState.WAITING]
+        assert radar.wait(0.1) == []
 
 
 def test_who_walks_away_from_the_line_and_is_lost_there_does_not_wait() -> None:

@@ -174,6 +174,41 @@ def test_a_drop_wakes_nobody_who_waits() -> None:
     assert states == {TrackState.WAITING}
 
 
+def rained_at(radar: Radar, at_m: float, pace_mps: float) -> None:
+    """Three echoes of nobody at this place and speed, each forgotten before the next."""
+    for _ in range(RAIN_ECHOES):
+        radar.see(target(at_m, pace_mps))
+        for _ in range(3):
+            radar.see()
+
+
+@pytest.mark.parametrize(("rain_m", "taken"), [(3.0, True), (37.0, False)])
+def test_an_echo_that_fits_so_so_is_taken_for_a_stranger_where_it_rains_and_nowhere_else(
+    rain_m: float, taken: bool
+) -> None:
+    """A rider of 5 m/s at 40 m; the next echo is two metres off, at another speed."""
+    radar = Radar()
+    rained_at(radar, rain_m, 6.0)
+    for step in range(10):
+        (rider,) = radar.see(target(45 - 0.5 * step, 5.0))
+    tracks = radar.see(target(38.0, 6.5))
+    assert {t.id: t.state for t in tracks}[rider.id] is (TrackState.CONFIRMED if taken else TrackState.COASTING)
+    assert len(tracks) == (1 if taken else 2)
+
+
+@pytest.mark.parametrize(("off_m", "pace_mps", "taken"), [(1.0, 6.3, True), (1.0, 6.8, False), (2.4, 5.3, False)])
+def test_where_it_rains_a_known_road_user_is_followed_by_what_fits_well(
+    off_m: float, pace_mps: float, taken: bool
+) -> None:
+    """Braking since it was last seen is allowed for: half a metre a second in a tenth of a second."""
+    radar = Radar()
+    rained_at(radar, 37.0, 6.0)
+    for step in range(10):
+        (rider,) = radar.see(target(45 - 0.5 * step, 5.0))
+    tracks = radar.see(RadarTarget(speed_mps=pace_mps, distance_m=40.0 - off_m, flag=Flag.APPROACHING))
+    assert {t.id: t.state for t in tracks}[rider.id] is (TrackState.CONFIRMED if taken else TrackState.COASTING)
+
+
 def test_two_drops_that_were_taken_for_a_road_user_are_doubted_once_it_is_known_to_rain() -> None:
     radar = Radar()
     radar.see(target(8, 3))
