@@ -3,9 +3,10 @@
 PY := .venv/bin/python
 READY := .venv/.ready
 SIM := .venv/.sim
+MUTATION := .venv/.mutation
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test sim check bench evidence evaluate ratchet nightly system build lock golden docs clean
+.PHONY: help demo test sim check bench evidence evaluate ratchet mutants nightly system build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +41,9 @@ evaluate: sim  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.m
 ratchet: sim  ## 同上,只看有没有退步 / the same, and fails only where it got worse than reached before
 	$(PY) -m tools.evaluate --no-worse
 
+mutants: build $(MUTATION)  ## 改坏决策代码的每一行,看测试是否发觉(手动,约半小时)/ mutation tests of what decides, by hand
+	$(PY) -m tools.mutation
+
 nightly: build  ## 慢测试 / what is too slow for every change
 	$(PY) -m pytest -n 2 -q --run-slow
 
@@ -62,8 +66,12 @@ $(SIM): tools/install/requirements-sim.txt $(READY)
 	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r tools/install/requirements-sim.txt
 	touch $@
 
+$(MUTATION): tools/install/requirements-mutation.txt $(READY)
+	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r tools/install/requirements-mutation.txt
+	touch $@
+
 lock:  ## 重新导出依赖 / exports the hashed requirements again (needs uv)
-	cd tools/install && for extra in node dev sim; do \
+	cd tools/install && for extra in node dev sim mutation; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    -q $$([ $$extra = node ] || echo --extra $$extra) ../../pyproject.toml -o requirements-$$extra.txt; done
 
@@ -74,4 +82,4 @@ docs:  ## 重新生成配置参考 / writes the configuration reference again
 	$(PY) -m tools.build.reference docs/config-reference.md
 
 clean:
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
