@@ -269,6 +269,14 @@ def test_a_frame_of_more_than_half_a_second_ago_or_of_the_future_is_not_acted_on
     assert (len(output.tracks), pipeline.counters.late) == ((1, 0) if taken else (0, 1))
 
 
+def test_everything_that_was_not_acted_on_is_counted_each_time() -> None:
+    node = Node()
+    bad = RadarTarget("fast", 50.0)  # type: ignore[arg-type]
+    for t_s in (1.0, 1.1, 1.2):
+        node.step(t_s, RadarFrame("r_east", ns(t_s - 0.8), ()), RadarFrame("r_west", ns(t_s), (bad,)))
+    assert (node.pipeline.counters.late, node.pipeline.counters.faulty) == (3, 3)
+
+
 def test_late_frames_do_not_keep_a_radar_fresh() -> None:
     node = Node()
     node.step(0.1, RadarFrame("r_east", ns(0.1), ()))
@@ -426,6 +434,40 @@ def test_an_alert_speaks_once_of_whom_a_trusted_sensor_sees_and_not_in_quiet_hou
         output = flooded.see(r_east=[at(45 - step), *noise], c_branch=WAITS)
         if step > 15:
             assert not output.says, "a radar that is flooded is acted on and not spoken of"
+
+
+def test_a_second_car_is_spoken_of_when_the_lockout_is_over_and_not_before() -> None:
+    node = Node()
+    spoken_at_s = []
+    for tenth in range(160):
+        # One car every four seconds, seen from 45 m on.
+        rows = [at(45.0 - tenth % 40)]
+        if BRANCH in node.see(r_east=rows, c_branch=WAITS).says:
+            spoken_at_s.append(tenth / 10)
+    assert len(spoken_at_s) == 2 and 8.0 <= spoken_at_s[1] - spoken_at_s[0] <= 13.0
+
+
+def test_by_night_a_face_is_lit_half_a_second_earlier() -> None:
+    night = DayState(quiet=True, brightness_pct=100, volume_pct=0, clock_trusted=True, night=True)
+    lit_at_m = {}
+    for day in (DAYLIGHT, night):
+        node = Node()
+        for step in range(20):
+            here_m = 105.0 - step
+            if node.see(r_east=[at(here_m)], day=day).decisions[BRANCH].level != "clear":
+                lit_at_m[day.night] = here_m
+                break
+    assert lit_at_m[True] - lit_at_m[False] == pytest.approx(5.0, abs=1.0)
+
+
+def test_one_target_that_is_the_only_cause_for_too_long_is_a_fault_of_the_faces_it_lights() -> None:
+    """It says that it comes and stays where it is, and its numbers change, so the radar is not frozen."""
+    node = Node(site(stuck_cause_s=30.0))
+    node.during(29.0, r_east=lambda t_s: [at(40.0 + round(10 * t_s) % 2, 5.6)])
+    assert node.last.decisions[BRANCH].health is Health.OK
+    node.during(2.0, r_east=lambda t_s: [at(40.0 + round(10 * t_s) % 2, 5.6)])
+    assert node.last.decisions[BRANCH].shows is Shows.FAULT
+    assert "only cause" in node.last.decisions[BRANCH].reasons[0]
 
 
 # --- new values, and an empty road ----------------------------------------------------------------------------------

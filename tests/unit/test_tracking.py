@@ -55,6 +55,21 @@ def test_a_ghost_of_one_frame_is_never_confirmed_and_forgotten() -> None:
     assert radar.see() == []
 
 
+def test_a_ghost_without_a_range_is_forgotten_as_well() -> None:
+    radar = Radar()
+    radar.see(at(None, 5))
+    assert radar.wait(0.3) == [] and radar.see(at(None, 5))[0].state is TrackState.TENTATIVE
+
+
+@pytest.mark.parametrize("off_m", [3.0, -3.0])
+def test_one_wild_range_moves_a_known_road_user_by_less_than_half_of_it(off_m: float) -> None:
+    radar = Radar()
+    for step in range(10):
+        radar.see(at(60 - step))
+    (car,) = radar.see(at(50 + off_m))
+    assert car.distance_m == pytest.approx(50, abs=1.5) and car.speed_mps == pytest.approx(10, abs=1.0)
+
+
 def test_a_jump_of_more_than_five_metres_starts_a_new_track_and_drops_nothing() -> None:
     radar = Radar()
     radar.see(at(50))
