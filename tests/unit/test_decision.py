@@ -221,6 +221,12 @@ def test_alert_for_who_would_pass_within_three_seconds_and_one_of_doubt(own_s: f
     assert Face().at(0, seen(EAST, 5.0), seen(BRANCH, own_s, number=2)).level == level
 
 
+def test_an_alert_is_shown_as_alert_and_a_caution_as_caution() -> None:
+    assert Face().at(0, seen(EAST, 5.0), waits()).shows is Shows.ALERT
+    assert Face().at(0, seen(EAST, 5.0)).shows is Shows.CAUTION
+    assert Face().at(0, seen(EAST, 5.0), waits(), health=fault()).shows is Shows.ALERT
+
+
 def test_one_of_several_causes_that_can_be_met_is_enough() -> None:
     own = seen(BRANCH, 12.0, number=3)
     assert Face().at(0, seen(EAST, 2.0), seen(WEST, 9.0, number=2), own).level == "alert"
@@ -445,7 +451,7 @@ def test_a_face_in_fault_says_so_also_with_an_empty_road_and_also_when_its_reaso
 
 def test_an_empty_road_is_one_answer_as_long_as_nothing_changes() -> None:
     face = Face()
-    assert face.at(0) is face.at(1)
+    assert face.at(0) is face.at(1) and face.at(0).face == BRANCH
     assert (face.at(0).coming, face.at(0).soonest) == (frozenset(), None)
 
 

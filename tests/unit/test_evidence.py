@@ -404,6 +404,39 @@ def test_one_has_moved_by_two_and_a_half_metres_and_is_then_no_bush() -> None:
     assert bush.life.moved and not bush.life.swayed, "whatever it was, it drives away"
 
 
+def test_a_slow_walker_has_moved_when_the_range_has_fallen_by_two_and_a_half_metres_not_before() -> None:
+    """1 m/s by its own word, four fifths of it by the range."""
+    walker = Seen(15, COMES, 1.0)
+    moved_at_m = None
+    for step in range(1, 45):
+        walker.see(15 - 0.08 * step)
+        if walker.life.moved and moved_at_m is None:
+            moved_at_m = 0.08 * step
+    assert moved_at_m == pytest.approx(2.5, abs=0.1)
+
+
+def test_what_swayed_is_proven_only_by_five_good_frames_after_it() -> None:
+    bush = Seen(15, COMES, 1.5)
+    while not bush.life.swayed:
+        bush.see(15, COMES if bush.life.flag is LEAVES else LEAVES)
+    for step in range(1, 5):
+        bush.see(15 - step, pace_mps=10.0)
+    assert bush.life.moved and not bush.life.proven
+    bush.see(10, pace_mps=10.0)
+    assert bush.life.proven
+
+
+def test_after_five_metres_of_its_way_a_road_user_is_judged_anew() -> None:
+    came, steady = Seen(50, COMES, 2.0), Seen(50, COMES, 2.0)
+    for step in range(1, 27):
+        came.see(50 - 0.2 * step)
+        steady.see(50 - 0.2 * step)
+    told = [came.see(44.8, COMES if step % 2 else LEAVES) for step in range(14)]
+    assert any(told), "it has claimed two and a half metres since, to and fro, and stayed"
+    told = [steady.see(44.8, LEAVES if step == 0 else COMES) for step in range(40)]
+    assert not any(told), "one flag to the other side is no sway"
+
+
 def test_what_it_claimed_is_counted_from_where_it_last_was_judged() -> None:
     """A tractor that waited with its engine running for a minute, and then sways no more than any other."""
     track = Seen(50, COMES, 2.0)

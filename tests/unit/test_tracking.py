@@ -133,6 +133,21 @@ def test_receding_needs_the_flag_and_the_distance() -> None:
     assert leaves.time_to_arrival_s is None and (leaves.speed_mps or 0) < 0
 
 
+@pytest.mark.parametrize("speed_mps", [10.0, 25.0])
+def test_a_fast_vehicle_that_leaves_is_one_track_from_its_first_frame_and_known_to_leave_by_its_fourth(
+    speed_mps: float,
+) -> None:
+    radar, seen = Radar(), set()
+    for step in range(5):
+        tracks = radar.see(at(20 + speed_mps * step / 10, -speed_mps, Flag.RECEDING))
+        seen |= {t.id for t in tracks}
+    assert len(seen) == 1 and tracks[0].receding and tracks[0].state is TrackState.CONFIRMED
+
+
+def test_who_is_seen_right_under_the_radar_is_at_no_distance() -> None:
+    assert [t.distance_m for t in Radar().see(at(0.0))] == [0.0]
+
+
 def test_one_that_turns_back_is_approaching_again() -> None:
     radar = Radar()
     for step in range(8):
@@ -558,6 +573,15 @@ def test_a_row_without_range_keeps_nobody_else_from_being_followed() -> None:
         tracks = radar.see(at(None, 6), at(60 - step, 10))
         ids |= {t.id for t in tracks}
     assert len(ids) == 2 and all(t.state is TrackState.CONFIRMED for t in tracks)
+
+
+def test_who_is_known_by_speed_alone_is_not_mixed_up_with_one_whose_place_is_known() -> None:
+    radar = Radar()
+    for _ in range(4):
+        (somewhere,) = radar.see(at(None, 10))
+    there, nowhere = radar.see(at(60, 10))
+    assert nowhere.id == somewhere.id and nowhere.state is TrackState.COASTING
+    assert there.distance_m == 60 and there.state is TrackState.TENTATIVE
 
 
 def test_one_that_shows_a_range_again_after_a_frame_without_goes_on_by_its_number() -> None:
