@@ -16,6 +16,7 @@ from tests.support.road import REACH_M, START_NS, Drive, Vehicle, lit_spans, sit
 
 BRANCH = "branch_south"
 SITE = site()
+HORIZON_S = 9.5
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 vehicles = st.builds(
@@ -32,9 +33,11 @@ def drive(*on_the_road: Vehicle) -> Drive:
 
 
 def comes_soon(*coming: Vehicle) -> list[Vehicle]:
-    """The same road from a second before the first of them comes into reach; before that it is empty."""
+    """The same road from a second before one of them comes into reach, or two before the first lights a face: until
+    then nothing happens on it."""
     enters_s = min(vehicle.arrival_s - REACH_M / vehicle.speed_mps for vehicle in coming)
-    left_out_s = math.floor((enters_s - 1.0) * 10) / 10
+    lights_s = min(vehicle.arrival_s for vehicle in coming) - HORIZON_S
+    left_out_s = math.floor(max(enters_s - 1.0, lights_s - 2.0) * 10) / 10
     return [dataclasses.replace(vehicle, arrival_s=vehicle.arrival_s - left_out_s) for vehicle in coming]
 
 
@@ -44,7 +47,7 @@ def test_any_vehicle_between_5_and_40_mps_is_warned_of_in_time(vehicle: Vehicle)
     (vehicle,) = comes_soon(vehicle)
     spans = lit_spans(drive(vehicle).run(vehicle.arrival_s, steps_a_frame=1), BRANCH)
     assert spans, "never warned"
-    due_s = min(9.5, REACH_M / vehicle.speed_mps)
+    due_s = min(HORIZON_S, REACH_M / vehicle.speed_mps)
     assert vehicle.arrival_s - spans[0][0] >= due_s - 0.5
     assert len(spans) == 1 and vehicle.arrival_s - spans[0][1] < 0.11, "dark for a moment before it arrived"
 

@@ -133,7 +133,7 @@ def test_receding_needs_the_flag_and_the_distance() -> None:
     assert leaves.time_to_arrival_s is None and (leaves.speed_mps or 0) < 0
 
 
-@pytest.mark.parametrize("speed_mps", [10.0, 25.0])
+@pytest.mark.parametrize("speed_mps", [10.0, 25.0, 38.0])
 def test_a_fast_vehicle_that_leaves_is_one_track_from_its_first_frame_and_known_to_leave_by_its_fourth(
     speed_mps: float,
 ) -> None:
@@ -657,6 +657,31 @@ def test_a_queue_that_creeps_is_not_woken_by_one_who_drives_past_it_the_other_wa
     states = {track.id: track.state for track in tracks}
     assert states[queue.id] is (TrackState.CONFIRMED if taken else TrackState.COASTING)
     assert len(states) == (1 if taken else 2)
+
+
+def test_a_queue_is_still_seen_when_another_drives_past_it_just_before() -> None:
+    radar = Radar()
+    for step in range(10):
+        (queue,) = radar.see(at(16 - 0.1 * step, 1.0))
+    tracks = radar.see(at(14.5, -5.0, Flag.RECEDING), at(14.9, 1.0))
+    assert {track.id: track.state for track in tracks}[queue.id] is TrackState.CONFIRMED and len(tracks) == 2
+
+
+def test_of_two_with_the_other_flag_the_nearer_is_taken() -> None:
+    radar = Radar()
+    for step in range(6):
+        (car,) = radar.see(at(60 - step, 10))
+    tracks = radar.see(at(51.5, 10, Flag.RECEDING), at(54, 10, Flag.RECEDING))
+    assert {track.id: track.distance_m for track in tracks}[car.id] == pytest.approx(54, abs=0.5)
+
+
+def test_a_newcomer_lost_for_two_frames_may_have_gone_either_way_whoever_is_in_between() -> None:
+    for there_m, flag in ((72.0, Flag.RECEDING), (48.0, Flag.APPROACHING)):
+        radar = Radar()
+        (first,) = radar.see(at(60, 40, flag))
+        radar.wait(0.2)
+        tracks = radar.see(at(60, 38, Flag.UNKNOWN), at(there_m, 40, flag))
+        assert {track.id: track.distance_m for track in tracks}[first.id] == pytest.approx(there_m, abs=2.0)
 
 
 def test_a_vehicle_that_drove_straight_under_its_radar_is_leaving_three_frames_later() -> None:

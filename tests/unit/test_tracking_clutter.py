@@ -209,6 +209,24 @@ def test_where_it_rains_a_known_road_user_is_followed_by_what_fits_well(
     assert {t.id: t.state for t in tracks}[rider.id] is (TrackState.CONFIRMED if taken else TrackState.COASTING)
 
 
+def test_where_it_rains_the_echo_that_fits_well_is_found_beside_one_that_fits_so_so() -> None:
+    radar = Radar()
+    rained_at(radar, 37.0, 6.0)
+    for step in range(10):
+        (rider,) = radar.see(target(45 - 0.5 * step, 5.0))
+    so_so = RadarTarget(speed_mps=6.8, distance_m=38.0, flag=Flag.APPROACHING)
+    tracks = radar.see(so_so, RadarTarget(speed_mps=5.0, distance_m=40.0, flag=Flag.APPROACHING))
+    assert {t.id: t.state for t in tracks}[rider.id] is TrackState.CONFIRMED and len(tracks) == 2
+
+
+def test_where_it_rains_a_new_one_is_not_split_by_its_second_echo() -> None:
+    """It is not known yet, so nobody can be a stranger to it."""
+    radar = Radar()
+    rained_at(radar, 37.0, 6.0)
+    radar.see(RadarTarget(speed_mps=5.0, distance_m=40.0, flag=Flag.APPROACHING))
+    assert len(radar.see(RadarTarget(speed_mps=5.0, distance_m=37.7, flag=Flag.APPROACHING))) == 1
+
+
 def test_two_drops_that_were_taken_for_a_road_user_are_doubted_once_it_is_known_to_rain() -> None:
     radar = Radar()
     radar.see(target(8, 3))
