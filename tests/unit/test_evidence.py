@@ -2,7 +2,7 @@
 
 import pytest
 
-from device.evidence import TrackLife
+from device.evidence import FITS_M, FITS_MPS, FITS_PER_S, PROVEN_FITS_M, PROVEN_FITS_MPS, TrackLife
 from device.kinematics import RangeFilter
 from hal.clock import NS_PER_S
 from hal.interfaces import Flag, RadarTarget
@@ -34,8 +34,8 @@ class Seen:
             self.now_ns, RadarTarget(self.pace_mps, range_m, None, flag), motion, off_m, off_mps, gap_s
         )
 
-    def confirms(self, *, noisy: bool = False) -> bool:
-        return self.life.may_confirm(self.now_ns, self.pace_mps, noisy=noisy)
+    def confirms(self, **air: bool) -> bool:
+        return self.life.may_confirm(self.now_ns, self.pace_mps, **air)
 
 
 # --- leaving --------------------------------------------------------------------------------------------------------
@@ -161,6 +161,14 @@ def test_what_rose_more_than_a_second_ago_is_not_leaving_now() -> None:
     assert walker.life.receding, "within the last second"
 
 
+def test_what_rose_just_a_second_ago_counts() -> None:
+    track = Seen(8, UNKNOWN)
+    for _ in range(9):
+        track.see(10, UNKNOWN)
+    track.see(10, LEAVES)
+    assert track.life.receding
+
+
 def test_with_dropouts_three_frames_are_enough_however_far_apart() -> None:
     track = Seen(10, LEAVES)
     track.see(11, LEAVES, gap_s=0.7)
@@ -205,6 +213,8 @@ def test_an_echo_that_claims_both_ways_needs_a_third_frame_and_an_unknown_flag_c
     ("off_m", "off_mps", "gap_s", "fits"),
     [
         (1.9, 0.0, 0.1, True),
+        (FITS_M, 0.0, 0.1, True),
+        (0.0, FITS_MPS + FITS_PER_S * 0.1, 0.1, True),
         (2.1, 0.0, 0.1, False),
         (0.0, 1.5, 0.1, True),
         (0.0, 1.7, 0.1, False),
@@ -308,6 +318,7 @@ def test_one_flagged_as_leaving_from_birth_is_believed_when_distance_has_spoken_
 
 def test_three_frames_of_a_fast_radar_are_not_yet_time_enough() -> None:
     """Twenty-five frames a second: three of them are 80 ms."""
+    assert flagged([50, 49, 48], gap_s=0.075)
     assert not flagged([50, 49, 48], gap_s=0.04)
     assert flagged([50, 49, 48, 47, 46], gap_s=0.04)
 
@@ -426,6 +437,32 @@ def test_what_swayed_is_proven_only_by_five_good_frames_after_it() -> None:
     assert bush.life.proven
 
 
+def judged(ways_m: list[float], *, to_and_fro: bool = True) -> list[bool]:
+    """Somebody of 1 m/s, seen twice a second: by how much nearer than at first."""
+    track = Seen(20, COMES, 1.0)
+    flags = (LEAVES, COMES) if to_and_fro else (COMES, COMES)
+    return [track.see(20 - way_m, flags[n % 2], gap_s=0.5) for n, way_m in enumerate(ways_m)]
+
+
+def test_it_is_judged_when_it_has_claimed_two_and_a_half_metres_and_anew_after_five() -> None:
+    assert judged([0.0] * 5) == [False] * 4 + [True]
+    assert judged([0.25 * n for n in range(1, 6)]) == [False] * 5, "half of what it claims is enough"
+    assert judged([0.5 * n for n in range(1, 11)] + [5.0] * 5) == [False] * 14 + [True]
+
+
+def test_two_and_a_half_metres_are_a_way_that_no_branch_sways() -> None:
+    track = Seen(50, COMES, 5.0)
+    for range_m in (49.5, 49, 48.5, 48):
+        track.see(range_m)
+        assert not track.life.moved
+    track.see(47.5)
+    assert track.life.moved
+
+
+def test_a_frame_that_tells_no_range_says_nothing_of_swaying() -> None:
+    assert not Seen(None, COMES).see(None, LEAVES)
+
+
 def test_after_five_metres_of_its_way_a_road_user_is_judged_anew() -> None:
     came, steady = Seen(50, COMES, 2.0), Seen(50, COMES, 2.0)
     for step in range(1, 27):
@@ -457,13 +494,13 @@ def test_it_is_proven_by_five_frames_more_that_fit_well_than_that_do_not_and_a_w
     track.life.miss()
     assert not track.life.proven
     track.see(43)
-    track.see(42, off_m=1.3)
+    track.see(42, off_m=PROVEN_FITS_M + 0.1)
     assert not track.life.proven, "it fits, and not well"
-    track.see(41, off_m=1.1)
+    track.see(41, off_m=PROVEN_FITS_M)
     assert track.life.proven
-    track.see(40, off_mps=1.3)
+    track.see(40, off_mps=PROVEN_FITS_MPS + FITS_PER_S * 0.1 + 0.1)
     assert not track.life.proven
-    track.see(39, off_mps=1.1)
+    track.see(39, off_mps=PROVEN_FITS_MPS + FITS_PER_S * 0.1)
     assert track.life.proven
     stays = Seen(50)
     for _ in range(10):

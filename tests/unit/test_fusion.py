@@ -178,3 +178,8 @@ def test_who_stands_by_the_word_of_one_and_starts_by_the_other_is_one_however_fa
 def test_a_radar_that_lost_one_whom_the_camera_sees_stand_makes_no_pair() -> None:
     tracks = [track(1, "r", 6, 3.0, state=TrackState.COASTING), track(2, "c", 6, 0.0, state=TrackState.WAITING)]
     assert fuser().merge(tracks) == tracks
+
+
+@pytest.mark.parametrize(("radar_mps", "camera_mps"), [(None, -2.5), (-2.5, None)])
+def test_a_place_without_a_speed_counts_as_standing(radar_mps: float | None, camera_mps: float | None) -> None:
+    assert len(fuser().merge([track(1, "r", 40, radar_mps), track(2, "c", 40, camera_mps)])) == 1

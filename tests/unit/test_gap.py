@@ -163,3 +163,7 @@ def test_where_there_are_tractors_a_car_is_one_that_drove_faster_than_they_can(
 
 def test_a_two_wheeler_needs_no_proof_of_speed() -> None:
     assert after(2, RoadUser.TWO_WHEELER, config=site(car_proven_kmh=40)) == 8.5
+
+
+def test_a_car_that_nobody_saw_move_is_not_proven_however_low_the_proof_is_set() -> None:
+    assert after(2, RoadUser.CAR, config=site(car_proven_kmh=3)) == 9.5

@@ -429,6 +429,13 @@ def test_the_range_gate_is_5_m(at_m: float, same: bool) -> None:
     assert len(radar.see(at(at_m, 10))) == (1 if same else 2)
 
 
+@pytest.mark.parametrize(("at_m", "same"), [(56.0, True), (56.1, False), (44.0, True), (43.9, False)])
+def test_a_newcomer_may_have_gone_either_way_and_jumped_by_five_metres(at_m: float, same: bool) -> None:
+    radar = Radar()
+    radar.see(at(50, 10))
+    assert len(radar.see(at(at_m, 10))) == (1 if same else 2)
+
+
 def test_the_nearer_of_two_is_taken_and_speed_counts_three_tenths_of_a_second() -> None:
     radar = Radar()
     radar.see(at(50, 10))
@@ -552,7 +559,7 @@ def test_two_known_by_speed_alone_who_drive_alike_are_told_apart_by_their_way() 
     assert sorted(t.receding for t in tracks) == [False, True]
 
 
-@pytest.mark.parametrize(("pace_mps", "same"), [(10 + 4.4, True), (10 + 4.6, False), (5.6, True), (5.4, False)])
+@pytest.mark.parametrize(("pace_mps", "same"), [(10 + 4.5, True), (10 + 4.6, False), (5.5, True), (5.4, False)])
 def test_the_speed_gate_holds_for_a_radar_that_measures_speed_alone(pace_mps: float, same: bool) -> None:
     radar = Radar()
     radar.see(at(None, 10))

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from device.kinematics import SPEED_STEP_MPS, RangeFilter
+from device.kinematics import RANGE_VARIANCE_M2, SPEED_STEP_MPS, SPEED_VARIANCE, RangeFilter
 
 TENTH_S = 0.1
 HORIZON_S = 9.5
@@ -116,3 +116,82 @@ def test_a_reading_inside_the_step_begins_the_count_anew() -> None:
         sure.see_closing(reading_mps)
     assert sure.closing_mps == pytest.approx(3.4, abs=0.01)
     assert motion.closing_mps < 3.35
+
+
+class Textbook:
+    """The same filter with whole matrices, for readings inside the step."""
+
+    def __init__(self, range_m: float, closing_mps: float, range_variance: float, speed_variance: float) -> None:
+        self.x = [range_m, closing_mps]
+        self.p = [[range_variance, 0.0], [0.0, speed_variance]]
+
+    def advance(self, seconds: float, drift: float) -> None:
+        self.x[0] -= self.x[1] * seconds
+        (rr, rc), (cr, cc) = self.p
+        self.p = [
+            [rr - seconds * (rc + cr) + seconds**2 * cc + drift * seconds**3 / 3, rc - seconds * cc],
+            [cr - seconds * cc, cc + drift * seconds],
+        ]
+        self.p[0][1] -= drift * seconds**2 / 2
+        self.p[1][0] -= drift * seconds**2 / 2
+
+    def see(self, which: int, value: float, variance: float) -> None:
+        total = self.p[which][which] + variance
+        gain = [self.p[0][which] / total, self.p[1][which] / total]
+        off = value - self.x[which]
+        self.x = [self.x[row] + gain[row] * off for row in (0, 1)]
+        seen = list(self.p[which])
+        self.p = [[self.p[row][column] - gain[row] * seen[column] for column in (0, 1)] for row in (0, 1)]
+
+
+def test_it_is_the_textbook_filter_as_long_as_readings_stay_inside_the_step() -> None:
+    rng = random.Random(2)
+    motion = RangeFilter(50, 10, range_variance=0.3, speed_variance=0.5, drift=0.2)
+    book = Textbook(50, 10, 0.3, 0.5)
+    for _ in range(30):
+        seconds = rng.choice([0.1, 0.3, 1.0])
+        motion.advance(seconds)
+        book.advance(seconds, 0.2)
+        range_m = book.x[0] + rng.uniform(-1, 1)
+        motion.see_range(range_m)
+        book.see(0, range_m, RANGE_VARIANCE_M2)
+        reading_mps = book.x[1] + rng.uniform(-SPEED_STEP_MPS, SPEED_STEP_MPS)
+        motion.see_closing(reading_mps)
+        book.see(1, reading_mps, SPEED_VARIANCE)
+        found = (motion.range_m, motion.closing_mps, motion.closing_variance)
+        assert found == pytest.approx((book.x[0], book.x[1], book.p[1][1]), abs=1e-9)
+
+
+def steps_mps(*readings_mps: float) -> list[float]:
+    """A sure 3 m/s, and by how much each of these readings moves it."""
+    motion, moved = RangeFilter(20.0, 3.0, speed_variance=1e-9), []
+    for reading_mps in readings_mps:
+        before_mps = motion.closing_mps
+        motion.closing_variance = 1e-9
+        motion.see_closing(reading_mps)
+        moved.append(motion.closing_mps - before_mps)
+    return moved
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_third_reading_in_a_row_outside_the_step_on_one_side_is_taken_as_it_stands(side: int) -> None:
+    out_mps = 3.0 + side * (SPEED_STEP_MPS + 0.1)
+    first, second, third = steps_mps(out_mps, out_mps, out_mps)
+    assert abs(first) < 0.03 and abs(second) < 0.03
+    assert first + second + third == pytest.approx(side * 0.1, abs=1e-4)
+    *_, second, third = steps_mps(3.0, out_mps, out_mps, out_mps)
+    assert abs(second) < 0.03 < abs(third), "one inside does not count as one of the three"
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_two_readings_on_the_other_side_take_nothing_from_the_three(side: int) -> None:
+    over_mps, under_mps = (3.0 + sign * side * (SPEED_STEP_MPS + 0.1) for sign in (1, -1))
+    *_, second, third = steps_mps(over_mps, over_mps, under_mps, under_mps, under_mps)
+    assert abs(second) < 0.05 < abs(third)
+
+
+def test_one_tremble_outside_the_step_makes_an_unsure_speed_no_surer_than_a_reading_inside_does() -> None:
+    inside, outside = RangeFilter(20, 3, speed_variance=1.0), RangeFilter(20, 3, speed_variance=1.0)
+    inside.see_closing(3.1)
+    outside.see_closing(4.0)
+    assert outside.closing_variance >= inside.closing_variance > 0.1
