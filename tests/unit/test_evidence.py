@@ -38,6 +38,12 @@ class Seen:
         return self.life.may_confirm(self.now_ns, self.pace_mps, **air)
 
 
+def test_one_echo_has_shown_nothing_yet() -> None:
+    life = Seen(50, LEAVES).life
+    assert [life.confirmed, life.receding, life.swayed, life.moved, life.way_known, life.proven] == [False] * 6
+    assert life.flag is LEAVES and life.travelled_m == 0.0
+
+
 # --- leaving --------------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +142,13 @@ def test_one_known_to_leave_stays_so_through_a_jump_until_three_frames_say_other
     assert track.life.receding, "a jump is no motion"
     track.see(15, LEAVES)
     assert not track.life.receding, "the distance has fallen since"
+
+
+def test_one_wild_near_range_does_not_turn_who_leaves_through_dropouts() -> None:
+    track = leaving()
+    for range_m, gap_s in ((14, 0.1), (10, 0.1), (12, 0.95)):
+        track.see(range_m, LEAVES, gap_s=gap_s)
+    assert track.life.receding, "two range steps above the nearest place of the last frames"
 
 
 def test_a_jump_is_neither_a_rise_nor_a_fall() -> None:
@@ -244,6 +257,15 @@ def test_an_echo_that_does_not_fit_begins_the_count_anew_and_a_confirmed_track_o
     known.life.confirmed = True
     known.see(40, off_m=9.0)
     assert known.confirms(noisy=True), "three of the last five fitted"
+
+
+def test_where_it_began_anew_counts_as_the_first_of_five_frames() -> None:
+    track = Seen()
+    track.see(40, off_m=9.0)
+    for _ in range(3):
+        track.life.miss()
+    track.see(36)
+    assert track.confirms()
 
 
 def test_of_the_last_five_frames_two_are_enough() -> None:
@@ -371,7 +393,7 @@ def test_leaves_that_claim_metres_to_and_fro_and_stay_are_told_once_and_lose_the
     told = [bush.see(15 + 0.3 * (step % 2), COMES if step // 4 % 2 else LEAVES) for step in range(34)]
     assert sum(told) == 2, "each time it has claimed two and a half metres"
     assert told.index(True) == 16
-    assert bush.life.swayed and not bush.life.confirmed and not bush.life.moved
+    assert (bush.life.swayed, bush.life.confirmed, bush.life.moved) == (True, False, False)
 
 
 def test_one_flag_to_the_other_side_is_no_sway_and_two_are() -> None:
@@ -412,7 +434,7 @@ def test_one_has_moved_by_two_and_a_half_metres_and_is_then_no_bush() -> None:
     assert bush.life.swayed
     for step in range(1, 30):
         bush.see(15 + 0.3 * step, LEAVES, pace_mps=3.0)
-    assert bush.life.moved and not bush.life.swayed, "whatever it was, it drives away"
+    assert (bush.life.moved, bush.life.swayed) == (True, False), "whatever it was, it drives away"
 
 
 def test_a_slow_walker_has_moved_when_the_range_has_fallen_by_two_and_a_half_metres_not_before() -> None:
@@ -459,8 +481,15 @@ def test_two_and_a_half_metres_are_a_way_that_no_branch_sways() -> None:
     assert track.life.moved
 
 
+def test_who_was_first_seen_right_under_the_radar_has_moved_two_and_a_half_metres_on() -> None:
+    track = Seen(0.0, LEAVES, 5.0)
+    for range_m in (0.5, 1, 1.5, 2, 2.5):
+        track.see(range_m, LEAVES)
+    assert track.life.moved
+
+
 def test_a_frame_that_tells_no_range_says_nothing_of_swaying() -> None:
-    assert not Seen(None, COMES).see(None, LEAVES)
+    assert Seen(None, COMES).see(None, LEAVES) is False
 
 
 def test_after_five_metres_of_its_way_a_road_user_is_judged_anew() -> None:

@@ -196,7 +196,7 @@ def test_an_echo_that_fits_so_so_is_taken_for_a_stranger_where_it_rains_and_nowh
     assert len(tracks) == (1 if taken else 2)
 
 
-@pytest.mark.parametrize(("off_m", "pace_mps", "taken"), [(1.0, 6.3, True), (1.0, 6.8, False), (2.4, 5.3, False)])
+@pytest.mark.parametrize(("off_m", "pace_mps", "taken"), [(1.5, 6.5, True), (1.0, 6.6, False), (1.6, 5.0, False)])
 def test_where_it_rains_a_known_road_user_is_followed_by_what_fits_well(
     off_m: float, pace_mps: float, taken: bool
 ) -> None:
@@ -204,7 +204,7 @@ def test_where_it_rains_a_known_road_user_is_followed_by_what_fits_well(
     radar = Radar()
     rained_at(radar, 37.0, 6.0)
     for step in range(10):
-        (rider,) = radar.see(target(45 - 0.5 * step, 5.0))
+        (rider,) = radar.see(RadarTarget(5.0, 45 - 0.5 * step, None, Flag.APPROACHING))
     tracks = radar.see(RadarTarget(speed_mps=pace_mps, distance_m=40.0 - off_m, flag=Flag.APPROACHING))
     assert {t.id: t.state for t in tracks}[rider.id] is (TrackState.CONFIRMED if taken else TrackState.COASTING)
 
