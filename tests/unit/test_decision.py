@@ -322,6 +322,13 @@ def test_the_main_face_lights_inside_the_stopping_time_while_somebody_waits(
     assert (decision.level == "alert") is lit
 
 
+def test_one_that_may_come_by_its_speeds_error_alone_needs_no_time_to_brake() -> None:
+    """It stands as far as a camera can tell, and may come by 1 m/s."""
+    for left_m, lit in ((stops_s(0.0) - 0.05, True), (stops_s(0.0) + 0.05, False)):
+        stands = seen(EAST, 1.0)._replace(distance_m=left_m, speed_mps=0.0, speed_error_mps=1.0)
+        assert (Face(EAST).at(0, stands, waits()).level == "alert") is lit
+
+
 def test_exactly_the_stopping_time_is_inside_it() -> None:
     assert stops_s(3.4) == 5.0
     assert Face(EAST).at(0, seen(EAST, 5.0, speed_mps=3.4), waits()).level == "alert"

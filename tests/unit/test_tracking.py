@@ -726,7 +726,16 @@ def test_of_two_with_the_other_flag_the_nearer_is_taken() -> None:
     for step in range(6):
         (car,) = radar.see(at(60 - step, 10))
     tracks = radar.see(at(51.5, 10, Flag.RECEDING), at(54, 10, Flag.RECEDING))
-    assert {track.id: track.distance_m for track in tracks}[car.id] == pytest.approx(54, abs=0.5)
+    assert {track.id == car.id: track.distance_m for track in tracks} == {True: pytest.approx(54, abs=0.1), False: 51.5}
+
+
+def test_who_stood_and_starts_is_followed_at_once() -> None:
+    radar = Radar()
+    for _ in range(3):
+        radar.see(at(20, 0.0))
+    for step in range(1, 6):
+        tracks = radar.see(at(20 - 0.2 * step, 2.0))
+    assert [track.distance_m for track in tracks] == [pytest.approx(19.0, abs=0.5)]
 
 
 def test_a_newcomer_lost_for_two_frames_may_have_gone_either_way_whoever_is_in_between() -> None:
