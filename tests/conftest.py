@@ -2,9 +2,15 @@
 for smaller ones."""
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("mutants", derandomize=True, database=None, phases=(Phase.explicit, Phase.generate))
+settings.register_profile(
+    "mutants",
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine must not pass for a mutant that was noticed
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
