@@ -63,7 +63,8 @@ class Fuser:
         before, self._radar_of = self._radar_of, {}
         taken: set[tuple[str, int]] = set()  # a radar track is seen by each camera at most once
         for camera in cameras:
-            radar = radars.get(before.get(camera.id, -1))
+            radar_id = before.get(camera.id)
+            radar = None if radar_id is None else radars.get(radar_id)
             if radar is not None and _misfit(radar, camera) <= STICKS:
                 self._join(camera, radar, taken)
         free = {camera.id: camera for camera in cameras if camera.id not in self._radar_of}

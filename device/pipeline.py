@@ -104,7 +104,7 @@ class Pipeline:
         }
         self._deciders = {face: FaceDecider(face, config) for face in config.approaches}
         self._voice = VoiceKeeper()
-        self._newest: dict[str, Observation] = {}
+        self._newest: dict[str, RadarFrame | CameraObservation] = {}
         self._before: dict[str, FaceDecision] = {}
 
     @property
@@ -180,7 +180,7 @@ class Pipeline:
             name = observation.radar if isinstance(observation, RadarFrame) else observation.camera
             captured_ns = observation.captured_ns
             newest = self._newest.get(name)
-            if newest is not None and (captured_ns < _captured_ns(newest) or observation == newest):
+            if newest is not None and (captured_ns < newest.captured_ns or observation == newest):
                 self.counters.late += 1
                 return
             if not 0 <= now_ns - captured_ns <= LATE_NS:
@@ -255,10 +255,6 @@ def cause_body(cause: Track | None) -> dict[str, object] | None:
 def _rounded(value: float | None) -> float | None:
     # Adding zero turns -0.0 into 0.0, so that the same road gives the same bytes.
     return None if value is None else round(value, 1) + 0.0
-
-
-def _captured_ns(observation: Observation) -> int:
-    return observation.reported_ns if isinstance(observation, SensorProblem) else observation.captured_ns
 
 
 def _order(observation: Observation) -> tuple[int, str]:

@@ -178,7 +178,6 @@ class RadarTracker:
             if live.order_m > 0 and live.updated_ns >= coasting_since_ns and live.waiting_since_ns is None:
                 continue  # on its way and seen lately, as nearly all are: nothing to judge
             if not self._stays(live, now_ns):
-                live.ahead_m = None
                 live.updated_ns = -1
                 ended = True
             elif live.waiting_since_ns is not None:
@@ -283,7 +282,7 @@ class RadarTracker:
                 pairs.append((cost_m, live_index, index))
         return pairs
 
-    def _stranger(self, now_ns: int, target: RadarTarget, off_m: float, off_mps: float, *, waits: bool = False) -> bool:
+    def _stranger(self, now_ns: int, target: RadarTarget, off_m: float, off_mps: float, *, waits: bool) -> bool:
         """Whether a target that fits a known road user only so-so is rather one more echo of nobody. One drop wakes
         nobody who waits: who starts shows itself as a new track, and goes on waiting until then."""
         if not waits and off_m <= CLUTTER_GATE_M and off_mps <= CLUTTER_GATE_MPS:
@@ -358,8 +357,9 @@ class RadarTracker:
         if live.waiting_since_ns is not None:
             return now_ns - live.waiting_since_ns <= WAIT_S * NS_PER_S
         if now_ns - live.updated_ns <= _COAST_NS:
-            # Predicted past the conflict point and unseen: it has arrived, and the hold runs from its last frame.
-            return live.ahead_m is None or live.ahead_m > 0 or live.life.seen_last or live.life.receding
+            # Past the conflict point, for ``advance`` asks of no other. Unseen it has arrived, and the hold runs from its
+            # last frame.
+            return live.life.seen_last or live.life.receding
         if not self._waits(live):
             return False
         live.waiting_since_ns = now_ns
