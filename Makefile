@@ -44,8 +44,8 @@ ratchet: sim  ## 同上,只看有没有退步 / the same, and fails only where i
 mutants: build $(MUTATION)  ## 改坏决策代码的每一行,看测试是否发觉(手动,约半小时)/ mutation tests of what decides, by hand
 	$(PY) -m tools.mutation
 
-nightly: build  ## 慢测试 / what is too slow for every change
-	$(PY) -m pytest -n 2 -q --run-slow
+nightly: mutants sim  ## 变异测试,新种子的模拟车流 / what is too slow for every change: mutants, traffic of a fresh seed
+	$(PY) -m tools.evaluate --seeds 1 --no-worse
 
 system:
 	@tools/install/system-packages || echo "以下继续运行不需要这些软件包的部分 / going on with what runs without them"

@@ -357,8 +357,8 @@ class RadarTracker:
         if live.waiting_since_ns is not None:
             return now_ns - live.waiting_since_ns <= WAIT_S * NS_PER_S
         if now_ns - live.updated_ns <= _COAST_NS:
-            # Past the conflict point, for ``advance`` asks of no other. Unseen it has arrived, and the hold runs from its
-            # last frame.
+            # Past the conflict point, for ``advance`` asks of no other: unseen it has arrived, and the hold runs from
+            # its last frame.
             return live.life.seen_last or live.life.receding
         if not self._waits(live):
             return False
