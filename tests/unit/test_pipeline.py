@@ -547,3 +547,10 @@ def test_the_same_empty_road_without_any_camera() -> None:
     node = Node(SiteConfig.model_validate(raw))
     assert node.comes().decisions[BRANCH].level == "caution"
     assert isinstance(node.last.tracks[0], Track)
+
+
+def test_what_a_face_had_spent_of_its_day_of_camera_alone_goes_on_where_it_was() -> None:
+    spent = Node(camera_alone_s={EAST: 3600.0})
+    spent.during(2.0)
+    assert spent.pipeline.camera_alone_s(spent.now_ns) == {EAST: pytest.approx(3602.0, abs=0.2)}
+    assert Node().pipeline.camera_alone_s(START_NS) == {}

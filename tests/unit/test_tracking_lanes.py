@@ -135,3 +135,32 @@ def test_two_ghosts_that_do_not_do_what_they_say_are_nobody() -> None:
     road = Road(BESIDE_M)
     road.see(echo(60, 73))
     assert confirmed_and_coming(road.see(echo(58, 73))), "two that do are a car"
+
+
+@pytest.mark.parametrize("to_conflict_m", [0.0, 12.0])
+def test_an_arrival_counts_on_the_way_and_the_angle_of_the_far_lane(to_conflict_m: float) -> None:
+    """A range of 30 m to the second lane is 29 m of road, and 36 km/h along the line of sight 10.35 m/s along it."""
+    near, far = Straight(BESIDE_M), Straight(FAR_M)
+    tracker = RadarTracker("r", "main_east", to_conflict_m, itertools.count(1), near, far)
+    for step in range(2):
+        tracker.update(RadarFrame("r", NS_PER_S + step * NS_PER_S // 10, (echo(31 - step, 36),)))
+    now_ns = NS_PER_S + NS_PER_S // 10
+    tracker.advance(now_ns)
+    (track,) = tracker.tracks(now_ns)
+    far_m, far_slant = far.along(30.0)
+    near_m, near_slant = near.along(30.0)
+    assert track.time_to_arrival_s == pytest.approx((far_m + to_conflict_m) / (10 * far_slant), abs=0.02)
+    assert track.distance_m == pytest.approx(near_m + to_conflict_m, abs=0.1), "the distance is told by the near lane"
+    assert track.speed_mps == pytest.approx(10 * near_slant, abs=0.05)
+
+
+def test_under_the_radar_a_far_lane_gains_half_as_much_again_at_most() -> None:
+    """The radar hangs 4 m past the line: at 5 m of range the near lane has half a metre left, the far one none."""
+    tracker = RadarTracker("r", "main_east", -4.0, itertools.count(1), Straight(BESIDE_M), Straight(FAR_M))
+    for step in range(2):
+        tracker.update(RadarFrame("r", NS_PER_S + step * NS_PER_S // 10, (echo(6 - step, 36),)))
+    now_ns = NS_PER_S + NS_PER_S // 10
+    tracker.advance(now_ns)
+    (track,) = tracker.tracks(now_ns)
+    assert track.speed_mps is not None
+    assert track.speed_error_mps == pytest.approx(0.5 * track.speed_mps)
