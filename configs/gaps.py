@@ -28,6 +28,10 @@ NAMED = frozenset({RoadUser.WALKER, RoadUser.TWO_WHEELER, RoadUser.CAR, RoadUser
 """Whom the bundled detector can name (``device.observation.DETECTOR_CLASSES``); nobody else is ever decided by."""
 
 
+VISIBILITY_STEPS_M = (200.0, 100.0, 50.0)
+"""Below each of these the law takes another step off the speed (60, 40, 20 km/h): the steps in which sight is lost."""
+
+
 def gap_table(config: SiteConfig) -> dict[RoadUser, float]:
     """Seconds needed by whoever a sensor calls so: the longest gap of all that it may truly be."""
     gaps = config.policy.gap_s

@@ -13,13 +13,13 @@ import math
 from configs import describe
 from configs.bend import way_of
 from configs.errors import Problem, Text, both
-from configs.gaps import longest
+from configs.gaps import VISIBILITY_STEPS_M, longest
 from configs.schema import Gaps, Road, RoadUser, SiteConfig
 
 KMH = 3.6
 
-FOG_STEPS = 3
-"""How often ``policy.widen.low_visibility_s`` adds in the thickest fog: below 200, 100 and 50 m."""
+FOG_STEPS = len(VISIBILITY_STEPS_M)
+"""How often ``policy.widen.low_visibility_s`` adds in the thickest fog."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ ROSE_M = 2.0
 
 FELL_M = 2.0
 """Who is known to leave and says so comes back when it is more than this nearer than a second ago: 2.4 sigma of two
-readings of one echo. With one range step every fortieth road user that left lit the lamp on its way."""
+readings of one echo. One range step is the jitter of two readings, and lit the lamp for road users on their way out."""
 
 AWAY_EVIDENCE_S = 0.15
 AWAY_CLAIMED_M = 8.0

@@ -9,16 +9,13 @@ not known widen, they never narrow.
 import dataclasses
 from collections.abc import Sequence
 
-from configs.gaps import gap_table
+from configs.gaps import VISIBILITY_STEPS_M, gap_table
 from configs.schema import Policy, RoadUser, SiteConfig
 from device.day import DayState
 from device.tracks import Track
 from hal.clock import NS_PER_S
 
 KMH = 3.6
-
-VISIBILITY_STEPS_M = (200.0, 100.0, 50.0)
-"""Below each of these the law takes another step off the speed (60, 40, 20 km/h): the steps in which sight is lost."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,42 +4,13 @@ import itertools
 
 import pytest
 
-from configs.bend import Straight
 from configs.schema import RoadUser
 from device.camera_tracks import CameraTracker
 from device.observation import CameraObservation, Zone, ZoneCount
-from device.tracking import RadarTracker
 from device.tracks import Track, TrackState
 from hal.clock import NS_PER_S
 from hal.interfaces import Flag, RadarFrame, RadarTarget
-
-TENTH_NS = NS_PER_S // 10
-
-
-class Radar:
-    """A tracker fed at 10 Hz."""
-
-    def __init__(self, to_conflict_m: float = 0.0, beside_m: float = 0.0) -> None:
-        self.tracker = RadarTracker(
-            "r", "main_east", to_conflict_m, itertools.count(1), Straight(beside_m), Straight(beside_m)
-        )
-        self.now_ns = NS_PER_S
-
-    def see(self, *targets: RadarTarget) -> list[Track]:
-        self.now_ns += TENTH_NS
-        self.tracker.update(RadarFrame("r", self.now_ns, targets))
-        self.tracker.advance(self.now_ns)
-        return self.tracker.tracks(self.now_ns)
-
-    def later(self, *targets: RadarTarget) -> list[Track]:
-        """Half a second later: a way of half a metre at 1 m/s, so that what is predicted is exactly what comes."""
-        self.now_ns += 4 * TENTH_NS
-        return self.see(*targets)
-
-    def wait(self, seconds: float) -> list[Track]:
-        for _ in range(round(seconds * 10)):
-            tracks = self.see()
-        return tracks
+from tests.support.radar import TENTH_NS, Radar
 
 
 def at(distance_m: float | None, speed_mps: float = 10.0, flag: Flag = Flag.APPROACHING) -> RadarTarget:

@@ -1,16 +1,14 @@
 """Echoes of nobody: what a radar remembers of rain and leaves, and whom it asks for more."""
 
-import itertools
 import random
 
 import pytest
 
-from configs.bend import Straight
 from device.clutter import NEAR_M, NEAR_MPS, RAIN_ECHOES, REMEMBER_S, SLOW_MPS, SWAY_M, SWAY_REMEMBER_S, Clutter
-from device.tracking import RadarTracker
 from device.tracks import Track, TrackState
 from hal.clock import NS_PER_S
-from hal.interfaces import Flag, RadarFrame, RadarTarget
+from hal.interfaces import Flag, RadarTarget
+from tests.support.radar import Radar
 
 
 def rained(at_m: float = 10.0, pace_mps: float = 2.0, echoes: int = RAIN_ECHOES) -> Clutter:
@@ -66,21 +64,6 @@ def test_a_bush_is_remembered_until_the_next_gust(
     clutter = Clutter()
     clutter.swayed(0, 30.2, 1.5)
     assert clutter.likely(round(after_s * NS_PER_S), range_m, pace_mps) is doubted
-
-
-class Radar:
-    """A tracker fed at 10 Hz with what ``targets(t_s)`` says."""
-
-    def __init__(self) -> None:
-        self.tracker = RadarTracker("r", "main_east", 0.0, itertools.count(1), Straight(0.0), Straight(0.0))
-        self.tick = 0
-
-    def see(self, *targets: RadarTarget) -> list[Track]:
-        self.tick += 1
-        now_ns = self.tick * NS_PER_S // 10
-        self.tracker.update(RadarFrame("r", now_ns, targets))
-        self.tracker.advance(now_ns)
-        return self.tracker.tracks(now_ns)
 
 
 def target(distance_m: float, closing_mps: float) -> RadarTarget:

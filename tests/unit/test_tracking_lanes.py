@@ -6,11 +6,10 @@ import math
 import pytest
 
 from configs.bend import Bend, Straight, far_way_of, lanes_differ_m
-from configs.schema import Radar
-from device.tracking import RadarTracker
+from configs.schema import Radar as RadarSettings
 from device.tracks import Track, TrackState
-from hal.clock import NS_PER_S
-from hal.interfaces import Flag, RadarFrame, RadarTarget
+from hal.interfaces import Flag, RadarTarget
+from tests.support.radar import Radar
 
 BESIDE_M = 2.5
 FAR_M = 7.75
@@ -22,18 +21,11 @@ def echo(range_m: float, kmh: float, flag: Flag = Flag.APPROACHING) -> RadarTarg
     return RadarTarget(round(kmh) / 3.6, float(round(range_m)), 0.0, flag, 100.0)
 
 
-class Road:
-    """A radar at the verge of two lanes, fed at 10 Hz."""
+class Road(Radar):
+    """A radar at the verge of two lanes."""
 
-    def __init__(self, far_m: float = FAR_M) -> None:
-        self.tracker = RadarTracker("r", "main_east", 0.0, itertools.count(1), Straight(BESIDE_M), Straight(far_m))
-        self.now_ns = NS_PER_S
-
-    def see(self, *targets: RadarTarget) -> list[Track]:
-        self.now_ns += NS_PER_S // 10
-        self.tracker.update(RadarFrame("r", self.now_ns, targets))
-        self.tracker.advance(self.now_ns)
-        return self.tracker.tracks(self.now_ns)
+    def __init__(self, far_m: float = FAR_M, to_conflict_m: float = 0.0) -> None:
+        super().__init__(to_conflict_m, BESIDE_M, far_m)
 
     def drive(self, from_m: float, to_m: float, kmh: float, lateral_m: float) -> tuple[Track, float]:
         """The track of a vehicle that drives steadily in this lane, ``to_m`` from the line, and when it arrives."""
@@ -64,7 +56,7 @@ def test_far_off_the_lane_does_not_matter() -> None:
 
 def test_the_lanes_of_the_site_file_say_where_the_far_one_is() -> None:
     def far_of(**more: object) -> Straight | Bend:
-        return far_way_of(Radar.model_validate({"driver": "sim", "approach": "main_east", **more}))
+        return far_way_of(RadarSettings.model_validate({"driver": "sim", "approach": "main_east", **more}))
 
     one, two = far_of(), far_of(width_m=7)
     assert isinstance(one, Straight) and one.beside_m == BESIDE_M + 1.75
@@ -141,12 +133,9 @@ def test_two_ghosts_that_do_not_do_what_they_say_are_nobody() -> None:
 def test_an_arrival_counts_on_the_way_and_the_angle_of_the_far_lane(to_conflict_m: float) -> None:
     """A range of 30 m to the second lane is 29 m of road, and 36 km/h along the line of sight 10.35 m/s along it."""
     near, far = Straight(BESIDE_M), Straight(FAR_M)
-    tracker = RadarTracker("r", "main_east", to_conflict_m, itertools.count(1), near, far)
-    for step in range(2):
-        tracker.update(RadarFrame("r", NS_PER_S + step * NS_PER_S // 10, (echo(31 - step, 36),)))
-    now_ns = NS_PER_S + NS_PER_S // 10
-    tracker.advance(now_ns)
-    (track,) = tracker.tracks(now_ns)
+    road = Road(to_conflict_m=to_conflict_m)
+    road.see(echo(31, 36))
+    (track,) = road.see(echo(30, 36))
     far_m, far_slant = far.along(30.0)
     near_m, near_slant = near.along(30.0)
     assert track.time_to_arrival_s == pytest.approx((far_m + to_conflict_m) / (10 * far_slant), abs=0.02)
@@ -156,11 +145,8 @@ def test_an_arrival_counts_on_the_way_and_the_angle_of_the_far_lane(to_conflict_
 
 def test_under_the_radar_a_far_lane_gains_half_as_much_again_at_most() -> None:
     """The radar hangs 4 m past the line: at 5 m of range the near lane has half a metre left, the far one none."""
-    tracker = RadarTracker("r", "main_east", -4.0, itertools.count(1), Straight(BESIDE_M), Straight(FAR_M))
-    for step in range(2):
-        tracker.update(RadarFrame("r", NS_PER_S + step * NS_PER_S // 10, (echo(6 - step, 36),)))
-    now_ns = NS_PER_S + NS_PER_S // 10
-    tracker.advance(now_ns)
-    (track,) = tracker.tracks(now_ns)
+    road = Road(to_conflict_m=-4.0)
+    road.see(echo(6, 36))
+    (track,) = road.see(echo(5, 36))
     assert track.speed_mps is not None
     assert track.speed_error_mps == pytest.approx(0.5 * track.speed_mps)

@@ -114,7 +114,7 @@ def main(
         if not (fresh or partial):
             reached.keep(lines, before)
         write_section = page.fresh_section if fresh else page.section
-        command = _command(first if fresh else None)
+        command = _command(seeds, passages, first, only)
         body = write_section(lines, tallies, command=command, took_min=took_min, load=load)
         name = page.FRESH_SECTION if fresh else page.SECTION
         marked.PAGE.write_text(marked.put(marked.PAGE.read_text(encoding="utf-8"), name, body), encoding="utf-8")
@@ -129,15 +129,12 @@ def main(
         raise SystemExit(1)
 
 
-def _command(first_seed: int | None) -> str:
-    """What was typed, with the seed that makes it the same run again, and without where the files were kept."""
-    words = list(sys.argv[1:])
-    if "--keep" in words:
-        at = words.index("--keep")
-        del words[at : at + 2]
-    if first_seed is not None and "--first-seed" not in words:
-        words += ["--first-seed", str(first_seed)]
-    return " ".join(["python -m tools.evaluate", *words])
+def _command(seeds: int | None, passages: int | None, first_seed: int, only: str) -> str:
+    """What gives the same figures again: the folder of recordings is nobody else's, the seed is."""
+    first = first_seed if seeds or passages else None
+    asked = (("--seeds", seeds), ("--passages", passages), ("--first-seed", first), ("--only", only or None))
+    words = [f"{word} {value}" for word, value in asked if value is not None]
+    return " ".join(["python -m tools.evaluate", *words, "--write"])
 
 
 def _entries(seeds: int | None, passages: int | None, first: int, layout: str) -> Iterator[plan.Entry]:
