@@ -106,14 +106,17 @@ def test_a_broker_that_dies_and_returns_costs_nothing_and_live_goes_first(
             journal.append(alert(n))
         assert journal.flush(10)
         broker.start()  # it has lost its sessions, so the county may come back later than the node
-        county.wait(lambda: len(county.on("backlog")) >= 3, "the first of the backlog")
+        # More than can be in flight at once: these were sent after the county was back to hear them. What is journalled
+        # while nobody listens is backlog too.
+        county.wait(lambda: len(county.on("backlog")) >= 12, "the first of the backlog")
         for n in range(100, 110):
             journal.append(alert(n))
         county.wait(lambda: len(events(county)) == 110, "everything")
     journal.close()
     assert set(events(county)) == set(range(1, 111))
     backlog = [heard.envelope.seq for heard in county.on("backlog")]
-    assert backlog[-1] == 100 and backlog == sorted(backlog)
+    last_heard = list(dict.fromkeys(reversed(backlog)))  # the first few may come twice, the county coming back midway
+    assert last_heard == sorted(last_heard, reverse=True) and last_heard[0] == 100
     last_live = max(heard.at_s for heard in county.on("event"))
     assert last_live < county.on("backlog")[-1].at_s, "ten live events did not wait for eighty old ones"
     assert [heard.envelope.seq for heard in county.on("event")][-10:] == list(range(101, 111))
