@@ -31,6 +31,9 @@ STAYS_S = 0.2
 """A cause stays one until it is this far outside the horizon: 1 km/h of radar noise at 40 km/h moves an arrival 9 s
 away by 0.2 s, and a lamp must not follow that."""
 
+NOW_S = -1.0
+"""The arrival of somebody of whom nobody knows when: before all others."""
+
 PICTURE_NS = 400_000_000
 """A camera's newest picture is up to this old when it is acted on: 10 a second, and 0.15 s until core has it."""
 
@@ -145,7 +148,7 @@ class FaceDecider:
     ) -> FaceDecision:
         """Decides. ``by_approach`` holds the tracks that may be acted on (see ``usable``)."""
         if not by_approach and self._caution_seen_ns is None:
-            return self._all_dark(now_ns, health)
+            return self._all_dark(health)
         if day is not self._day:
             self._day, self._wide = day, widening(self._policy, day)
             self._stopping = Stopping.of(self._policy, self._wide)
@@ -170,9 +173,9 @@ class FaceDecider:
             coming=frozenset([track.approach for track in raw.causes]),
         )
 
-    def _all_dark(self, now_ns: int, health: FaceHealth) -> FaceDecision:
+    def _all_dark(self, health: FaceHealth) -> FaceDecision:
         """Nobody anywhere and nothing held: the same answer for as long as health stays what it is."""
-        self._gap.needed_s(now_ns, ())
+        self._gap.nobody_s()
         dark = self._dark
         if dark is None or dark.health is not health.health or dark.reasons != health.reasons:
             shown = shows("clear", health.health)
@@ -283,20 +286,17 @@ def _arriving_within(
     the order of ``_soonest``."""
     stays_s = seconds + STAYS_S
     found = []
-    first, first_s = None, 0.0
     for track in tracks:
         arrival_s = track.time_to_arrival_s
         if arrival_s is None:
             # Seen by a camera zone or a speed-only radar: it comes, and nobody knows when, so it comes now.
             if track.distance_m is not None or track.state is _PARKED:
                 continue
-            arrival_s = -1.0
+            arrival_s = NOW_S
         elif arrival_s > seconds and (arrival_s > stays_s or track.id not in lit_by):
             continue
-        found.append(track)
-        if first is None or arrival_s < first_s or (arrival_s == first_s and track.id < first.id):
-            first, first_s = track, arrival_s
-    return found, first
+        found.append((arrival_s, track.id, track))
+    return [track for _arrival_s, _id, track in found], min(found)[2] if found else None
 
 
 def _seen_ns(now_ns: int, tracks: Sequence[Track]) -> int:
@@ -334,11 +334,8 @@ def _overlap(own: Track, cause: Track) -> bool:
 
 def _soonest(tracks: Iterable[Track]) -> Track | None:
     """Who arrives first, those first of whom nobody knows when; of two at once the older number."""
-    first, first_s = None, 0.0
+    found = []
     for track in tracks:
         arrival_s = track.time_to_arrival_s
-        if arrival_s is None:
-            arrival_s = -1.0
-        if first is None or arrival_s < first_s or (arrival_s == first_s and track.id < first.id):
-            first, first_s = track, arrival_s
-    return first
+        found.append((NOW_S if arrival_s is None else arrival_s, track.id, track))
+    return min(found)[2] if found else None

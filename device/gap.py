@@ -66,12 +66,16 @@ class GapKeeper:
     def needed_s(self, now_ns: int, own: Sequence[Track]) -> float:
         """The gap that the slowest of ``own`` needs; the design user's where nobody is seen."""
         if not own:
-            self._named.clear()
-            return self._design_s
+            return self.nobody_s()
         if len(self._named) > len(own):
             here = {track.id for track in own}
             self._named = {number: named for number, named in self._named.items() if number in here}
         return max([self._of(now_ns, track) for track in own])
+
+    def nobody_s(self) -> float:
+        """The gap where nobody is seen; what was known of who was there is forgotten."""
+        self._named.clear()
+        return self._design_s
 
     def _of(self, now_ns: int, track: Track) -> float:
         user = track.user

@@ -160,7 +160,7 @@ class Pipeline:
             radar.advance(now_ns)
             if radar.has_waiting and self._nobody_waits(radar.approach, now_ns, healthy):
                 radar.end_waiting()
-            tracks += radar.tracks(now_ns)
+            tracks += radar.tracks()
         for name, camera in self._cameras.items():
             if name not in healthy:
                 camera.reset()

@@ -1,9 +1,9 @@
 """Plays a recording through parsers, tracking and decision on a virtual clock (DESIGN.md §5, Replay).
 
 Invariants: the same bytes in give the same bytes out; messages in order of (log_time, topic, sequence); the pipeline
-steps at every message and every 20 ms between, as core does, save for steps that the pipeline itself calls idle; night,
-quiet hours, wet road and visibility are those of the recording, and daylight where it tells none; five seconds more run
-after the last message, so that release and staleness show.
+steps at every message and 20 ms after its last step, as core does, save for steps that the pipeline itself calls idle;
+night, quiet hours, wet road and visibility are those of the recording, and daylight where it tells none; five seconds
+more run after the last message, so that release and staleness show.
 """
 
 import base64
@@ -81,23 +81,20 @@ class Replay:
     def lines(self) -> Iterator[str]:
         """The output, one JSON line each, without line ends."""
         now_ns = self._start_ns
-        tick_ns = now_ns
         for message in self._recorded.messages:
-            while tick_ns + STEP_NS < message.log_ns:
-                tick_ns += STEP_NS
-                if tick_ns >= self._idle_until_ns:
-                    now_ns = tick_ns
-                    yield from self._step(now_ns, ())
+            yield from self._ticks(now_ns, message.log_ns)
             now_ns = message.log_ns
             self._day = _day(message) or self._day
             observations = self._observations(message)
             if observations or now_ns >= self._idle_until_ns:
                 yield from self._step(now_ns, observations)
-        end_ns = now_ns + AFTER_NS
-        while tick_ns < end_ns:
-            tick_ns += STEP_NS
-            if tick_ns > now_ns and tick_ns >= self._idle_until_ns:
-                yield from self._step(tick_ns, ())
+        yield from self._ticks(now_ns, now_ns + AFTER_NS + 1)
+
+    def _ticks(self, after_ns: int, before_ns: int) -> Iterator[str]:
+        """The steps between two messages."""
+        for now_ns in range(after_ns + STEP_NS, before_ns, STEP_NS):
+            if now_ns >= self._idle_until_ns:
+                yield from self._step(now_ns, ())
 
     def _observations(self, message: Message) -> list[Observation]:
         kind, name = self._sources[message.topic]

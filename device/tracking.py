@@ -131,7 +131,6 @@ class RadarTracker:
         self._ids = ids
         self._live: list[_Live] = []
         self._clutter = Clutter()
-        self._noisy = False
         self.has_waiting = False
         """Whether somebody was remembered to wait at the line at the last ``advance``."""
 
@@ -149,13 +148,13 @@ class RadarTracker:
         taken: set[int] = set()
         if self._live:
             tentative = [live for live in self._live if not live.life.confirmed]
-            self._noisy = len(tentative) >= NOISY_TRACKS
+            noisy = len(tentative) >= NOISY_TRACKS
             missed = set(range(len(self._live)))
             for _cost_m, live_index, target_index in sorted(self._pairs(targets, now_ns)):
                 if live_index in missed and target_index not in taken:
                     missed.discard(live_index)
                     taken.add(target_index)
-                    self._hit(self._live[live_index], targets[target_index], now_ns)
+                    self._hit(self._live[live_index], targets[target_index], now_ns, noisy=noisy)
             for live_index in missed:
                 self._live[live_index].life.miss()
             if tentative:
@@ -171,19 +170,18 @@ class RadarTracker:
         self.has_waiting = False
         if not self._live:
             return
-        ended = False
+        ended = set()
         coasting_since_ns = now_ns - _COAST_NS
         for live in self._live:
             self._place(live, now_ns)
             if live.order_m > 0 and live.updated_ns >= coasting_since_ns and live.waiting_since_ns is None:
                 continue  # on its way and seen lately, as nearly all are: nothing to judge
             if not self._stays(live, now_ns):
-                live.updated_ns = -1
-                ended = True
+                ended.add(live.id)
             elif live.waiting_since_ns is not None:
                 self.has_waiting = True
         if ended:
-            self._live = [live for live in self._live if live.updated_ns >= 0]
+            self._live = [live for live in self._live if live.id not in ended]
         if len(self._live) > 1:
             self._live.sort(key=_NEAREST)
 
@@ -195,8 +193,8 @@ class RadarTracker:
         """Forgets everything: the radar went stale, and what it saw must not be acted on."""
         self._live.clear()
 
-    def tracks(self, now_ns: int) -> list[Track]:
-        """All tracks as they stood at the last ``advance``, which was at ``now_ns``; nearest first."""
+    def tracks(self) -> list[Track]:
+        """All tracks as they stood at the last ``advance``, nearest first."""
         approach, radar = self._approach, self._radar
         found = []
         for live in self._live:
@@ -289,7 +287,7 @@ class RadarTracker:
             return False
         return self._clutter.likely(now_ns, target.distance_m or 0.0, abs(target.speed_mps))
 
-    def _hit(self, live: _Live, target: RadarTarget, now_ns: int) -> None:
+    def _hit(self, live: _Live, target: RadarTarget, now_ns: int, *, noisy: bool) -> None:
         pace_mps = abs(target.speed_mps)
         gap_s = (now_ns - live.updated_ns) / NS_PER_S
         off_mps = abs(pace_mps - live.pace_mps)
@@ -322,7 +320,7 @@ class RadarTracker:
             self._clutter.swayed(now_ns, motion.range_m, pace_mps)
         if life.moved and life.confirmed:
             return
-        if life.confirmed or life.may_confirm(now_ns, pace_mps, noisy=self._noisy):
+        if life.confirmed or life.may_confirm(now_ns, pace_mps, noisy=noisy):
             # Asked again until it has moved: what two frames confirmed before it was known to rain may be two drops.
             doubtful = (
                 motion is not None and self._clutter.any and self._clutter.likely(now_ns, motion.range_m, pace_mps)

@@ -49,7 +49,7 @@ def played(frames: list[list[RadarTarget]], idle_steps: int = 0) -> list[list[Tr
             tracker.advance(now_ns - NS_PER_S // 10 + (step + 1) * NS_PER_S // 50)
         tracker.update(RadarFrame("r", now_ns, tuple(targets)))
         tracker.advance(now_ns)
-        found.append(tracker.tracks(now_ns))
+        found.append(tracker.tracks())
     return found
 
 

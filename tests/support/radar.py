@@ -25,7 +25,7 @@ class Radar:
         self.now_ns += TENTH_NS
         self.tracker.update(RadarFrame("r", self.now_ns, targets))
         self.tracker.advance(self.now_ns)
-        return self.tracker.tracks(self.now_ns)
+        return self.tracker.tracks()
 
     def later(self, *targets: RadarTarget) -> list[Track]:
         """Half a second later: a way of half a metre at 1 m/s, so that what is predicted is exactly what comes."""

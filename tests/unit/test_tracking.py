@@ -79,7 +79,7 @@ def test_a_node_whose_clock_begins_at_zero_loses_nobody() -> None:
     radar.tracker.advance(TENTH_NS)
     radar.tracker.update(RadarFrame("r", 2 * TENTH_NS, ()))
     radar.tracker.advance(2 * TENTH_NS)
-    assert [t.distance_m for t in radar.tracker.tracks(2 * TENTH_NS)] == [pytest.approx(88.0)]
+    assert [t.distance_m for t in radar.tracker.tracks()] == [pytest.approx(88.0)]
 
 
 def test_who_is_hidden_a_metre_before_the_conflict_point_has_not_arrived_yet() -> None:
@@ -181,7 +181,8 @@ def test_a_radar_that_measures_speed_alone_has_tracks_without_distance() -> None
     radar = Radar()
     radar.see(at(None))
     (coming,) = radar.see(at(None))
-    assert coming.state is TrackState.CONFIRMED and coming.distance_m is None
+    # A radar knows no class, no lane and no wait zone; where nobody knows the place no lane brings it nearer.
+    assert coming == Track(1, "main_east", "r", TrackState.CONFIRMED, None, None, 10.0, False, radar.now_ns)
     leaving_radar = Radar()
     for _ in range(4):
         (leaving,) = leaving_radar.see(at(None, -10, Flag.RECEDING))
@@ -379,7 +380,7 @@ def test_who_was_never_borne_out_does_not_wait_when_its_radar_falls_quiet() -> N
     radar.see(at(5.0, 1.4))
     radar.now_ns += 16 * TENTH_NS
     radar.tracker.advance(radar.now_ns)
-    assert radar.tracker.tracks(radar.now_ns) == [] and not radar.tracker.has_waiting
+    assert radar.tracker.tracks() == [] and not radar.tracker.has_waiting
 
 
 def test_who_is_known_by_speed_alone_does_not_wait_because_nobody_knows_where() -> None:
