@@ -1,9 +1,9 @@
 """The core process: radars, speakers and the journal; tracking and the decision. ``python -m device.core``
 
-Invariants: one control thread alone touches the pipeline and the speakers, wakes on input or 20 ms after its last step, and
-renews guard's lease each time; no network, no camera, no detector in here; what fails beside the pipeline (speaker,
-journal, recording, a request) is a part in ERROR, never a missed renewal. A control loop that raises ends the process:
-guard then shows its safe pattern within its lease, and the supervisor starts core again.
+Invariants: one control thread alone touches the pipeline and the speakers, wakes on input or 20 ms after its last
+step, and renews guard's lease each time; no network, no camera, no detector in here; what fails beside the pipeline
+(speaker, journal, recording, a request) is a part in ERROR, never a missed renewal. A control loop that raises ends the
+process: guard then shows its safe pattern within its lease, and the supervisor starts core again.
 """
 
 import argparse
