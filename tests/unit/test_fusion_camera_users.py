@@ -230,6 +230,24 @@ def test_a_walker_seen_far_up_the_road_is_not_taken_to_come_like_a_car() -> None
         assert track.time_to_arrival_s is None or track.time_to_arrival_s > 19
 
 
+def test_who_hurries_on_foot_comes_at_two_and_a_half_metres_a_second_unless_he_surely_runs() -> None:
+    """Boxes that fall the same way by chance, 30 m off, made a walker come twice as fast as he did."""
+
+    def arriving(kind: RoadUser, pictures: int, speed_mps: float) -> Track:
+        camera = Camera()
+        for step in range(pictures):
+            (track,) = camera.see(user(32 - speed_mps * step / 10, kind))
+        return track
+
+    by_chance = arriving(RoadUser.WALKER, 12, 5.0)
+    assert by_chance.speed_mps == 2.5 and by_chance.speed_error_mps == 0.0
+    assert (arriving(RoadUser.TWO_WHEELER, 12, 5.0).speed_mps or 0.0) > 3.0
+    runs = arriving(RoadUser.WALKER, 45, 5.0)
+    assert runs.speed_mps == pytest.approx(3.9, abs=0.3) and runs.speed_error_mps == 0.0
+    walks = arriving(RoadUser.WALKER, 45, 1.4)
+    assert walks.speed_mps == pytest.approx(1.4, abs=0.1) and walks.speed_error_mps > 0.1
+
+
 def test_who_starts_from_the_line_is_told_to_start_within_a_walking_step() -> None:
     """From 1.5 m before the line by 1 m/s²: 0.8 s later, 0.3 m on, it no longer counts as standing."""
     camera = Camera()
