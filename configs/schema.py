@@ -228,8 +228,9 @@ class Zones(Strict):
     wait: Polygon | None = setting("停车等待区(图像 0..1 坐标)", "wait zone, image coordinates 0..1", default=None)
     approach: Polygon | None = setting("驶近区(图像 0..1 坐标)", "approach zone, image coordinates 0..1", default=None)
     reach_m: float | None = setting(
-        "摄像机一定看得见小汽车的距离(米,沿来向到冲突点);只用来说明能提前多少,不影响判断",
-        "how far from the conflict point it surely sees a car; tells what lead it gives, and decides nothing",
+        "摄像机一定看得见小汽车的距离(米,沿来向到冲突点):说明能提前多少;更远处只有摄像机看见的,不据以亮灯",
+        "how far from the conflict point it surely sees a car: tells what lead it gives; whom it alone sees beyond "
+        "lights no lamp",
         default=None,
         ge=5,
         le=200,

@@ -4,9 +4,11 @@ across the road from the other. Pure.
 Invariants: each sensor carries on alone when the other has nothing; a pair stays a pair while it fits; of two states
 the one that warns more; who leaves by the radar's word is never paired, so that it hides nobody; a track keeps its
 number when it is paired and when the other half ends. Two radars, or two cameras, are not merged with each other.
+Nobody acts on what a camera alone sees beyond the reach that the site file declares for it: a box there is metres off,
+and its speed is that of the limit until it has come nearer.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from device.tracks import ACTED_ON, STANDING, Track, TrackState
 
@@ -22,15 +24,29 @@ STICKS = 1.5
 
 
 class Fuser:
-    """The pairs of a pipeline. ``radars`` names the sensors whose range and speed are believed first."""
+    """The pairs of a pipeline. ``radars`` names the sensors whose range and speed are believed first; ``reaches_m`` is
+    how far a camera alone is believed on an approach, all the way where it says nothing."""
 
-    def __init__(self, radars: Collection[str]) -> None:
+    def __init__(self, radars: Collection[str], reaches_m: Mapping[tuple[str, str], float]) -> None:
         self._radars = frozenset(radars)
+        self._reaches_m = reaches_m
         self._radar_of: dict[int, int] = {}  # camera track -> radar track
         self._number: dict[int, int] = {}  # track -> the number it goes by
 
     def merge(self, tracks: list[Track]) -> list[Track]:
-        """The tracks with pairs made one, in the order of their radar's tracks. The same list when there is no pair."""
+        """The tracks with pairs made one, in the order of their radar's tracks; tentative is whom a camera alone sees
+        beyond its reach."""
+        merged = self._paired(tracks)
+        return [self._within_reach(track) for track in merged] if self._reaches_m else merged
+
+    def _within_reach(self, track: Track) -> Track:
+        reach_m = self._reaches_m.get((track.sensor, track.approach))
+        if reach_m is None or track.distance_m is None or track.distance_m <= reach_m:
+            return track
+        return track._replace(state=TrackState.TENTATIVE)
+
+    def _paired(self, tracks: list[Track]) -> list[Track]:
+        """The same list when there is no pair."""
         cameras = [track for track in tracks if self._of_camera(track)]
         if not cameras and not self._number:
             return tracks

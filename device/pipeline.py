@@ -91,7 +91,15 @@ class Pipeline:
             for name, camera in config.cameras.items()
             if name not in not_fitted
         }
-        self._fuser = Fuser(self._radars)
+        self._fuser = Fuser(
+            self._radars,
+            {
+                (name, approach): zones.reach_m
+                for name in self._cameras
+                for approach, zones in config.cameras[name].zones.items()
+                if zones.reach_m is not None
+            },
+        )
         sensors = frozenset(self._radars) | frozenset(self._cameras)
         self.board = SensorBoard(sensors, stale_after_s or {})
         if booted:

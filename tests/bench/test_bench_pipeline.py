@@ -95,7 +95,7 @@ def test_bench_fusion_of_ten_pairs(benchmark: Any) -> None:
         Track(number, "main_east", sensor, TrackState.CONFIRMED, None, 9.0 * (number % 10) + 5, 10.0, False, 0)
         for number, sensor in enumerate(["r"] * 10 + ["c"] * 10)
     ]
-    fuser = Fuser({"r"})
+    fuser = Fuser({"r"}, {})
     assert len(benchmark(fuser.merge, tracks)) == 10
 
 

@@ -118,8 +118,8 @@ def test_fusion_never_lets_the_first_arrival_come_later_than_the_radars_and_inve
 
     tracks = [made(n, "r", place) for n, place in enumerate(radar)]
     tracks += [made(100 + n, "c", place) for n, place in enumerate(camera)]
-    merged = Fuser({"r"}).merge(tracks)
+    merged = Fuser({"r"}, {}).merge(tracks)
     assert len(merged) <= len(tracks) and len({t.id for t in merged}) == len(merged)
     assert soonest_s(merged) <= soonest_s([t for t in tracks if t.sensor == "r"])
     mixed = random.Random(seed).sample(tracks, len(tracks))
-    assert sorted(Fuser({"r"}).merge(mixed)) == sorted(merged)
+    assert sorted(Fuser({"r"}, {}).merge(mixed)) == sorted(merged)

@@ -25,7 +25,7 @@ def track(number: int, sensor: str, distance_m: float | None, speed_mps: float |
 
 
 def fuser() -> Fuser:
-    return Fuser({"r", "r2"})
+    return Fuser({"r", "r2"}, {})
 
 
 def test_range_and_speed_are_the_radars_class_and_place_across_the_cameras() -> None:
@@ -45,6 +45,20 @@ def test_range_and_speed_are_the_radars_class_and_place_across_the_cameras() -> 
 def test_what_cannot_be_the_same_carries_on_alone(other: Track) -> None:
     tracks = [track(1, "r", 40), other]
     assert fuser().merge(tracks) == tracks
+
+
+def test_a_camera_alone_is_believed_within_its_reach_and_with_a_radar_beyond() -> None:
+    declared = Fuser({"r"}, {("c", EAST): 40.0})
+    near, far = track(1, "c", 40.0), track(2, "c", 40.1)
+    not_told, uncounted = track(3, "c", 60.0, approach="main_west"), track(4, "c", None, None)
+    assert declared.merge([near, far, not_told, uncounted]) == [
+        near,
+        far._replace(state=TrackState.TENTATIVE),
+        not_told,
+        uncounted,
+    ]
+    (both,) = declared.merge([track(1, "r", 45), track(2, "c", 45)])
+    assert both.state is TrackState.CONFIRMED and both.user is RoadUser.TRUCK
 
 
 def test_a_radar_track_that_leaves_or_is_not_believed_hides_nobody() -> None:

@@ -167,6 +167,19 @@ def test_who_is_new_to_a_calibrated_camera_is_taken_to_come_by_the_limit_of_its_
     assert found.speed_mps == pytest.approx(expected.speed_mps) and found.approach == BRANCH
 
 
+@pytest.mark.parametrize(("reach_m", "lit"), [(40, False), (50, True), (None, True)])
+def test_a_car_that_a_camera_alone_sees_beyond_its_reach_lights_no_main_face(reach_m: float | None, lit: bool) -> None:
+    """45 m up the branch at 36 km/h: 4.5 s, by a box that is a metre and a half off."""
+    zones = site().cameras["c_branch"].zones[BRANCH].model_dump(mode="json", exclude_none=True)
+    node = Node(changed(cameras={"c_branch": {"zones": {BRANCH: zones | {"reach_m": reach_m}}}}))
+    output = node.during(
+        2.0,
+        c_branch=lambda t_s: [SeenUser(BRANCH, Zone.APPROACH, RoadUser.CAR, 65 - 10 * t_s, 0.0)],
+        r_east=lambda t_s: [at(60 - 10 * t_s)],
+    )
+    assert (output.decisions[EAST].level != "clear") is lit
+
+
 def test_a_radar_and_a_camera_that_see_one_car_give_one_track() -> None:
     node = Node(changed(radars=R_BRANCH))
     for step in range(10):
