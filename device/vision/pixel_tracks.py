@@ -1,0 +1,234 @@
+"""Boxes of one camera -> tracks in pixels, and how many vehicles and riders have passed. Pure.
+
+Invariants: only a box above the detector's threshold begins a track, one below it may keep a track alive; three boxes
+confirm; who has been confirmed and stands is remembered for ``PARKED_S`` unseen, so that a flickering box of a parked
+car is no newcomer; who has moved by its own size once and is gone counts as passed, once, by the class that most
+pictures said. Nothing here decides a lamp: these are counts for the county's report.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+
+from hal.clock import NS_PER_S
+from models.detector import Detection
+
+CONFIRM_BOXES = 3
+UNSEEN_S = 1.0
+"""Who moves and is not seen for a second has left, or is another one when something comes there again."""
+
+PARKED_S = 60.0
+"""The box of a parked vehicle may stay below the threshold for long: shade, glare, somebody in front of it."""
+
+GATE_IOU = 0.15
+GATE_SIZES = 0.5
+"""A box fits a track that overlaps it a little, or whose middle is within half of their size: at ten pictures a second
+a near vehicle moves by less than that against its prediction, a far one by a pixel."""
+
+STANDS_S = 3.0
+STANDS_SIZES = 0.3
+STANDS_RATIO = 1.25
+"""Who has kept its place and its size for so long stands: who comes straight at the camera grows by more."""
+
+STANDS_IOU = 0.4
+STANDS_GAIN = 0.1
+"""Another box of one who stands is at the same place: whoever drives past must not take its number along. Who starts
+from there begins a new track, which is the one that counts."""
+
+SIZE_RATIO_MOST = 2.0
+"""Between two pictures nobody doubles his size; a box cut off by the picture's edge shrinks faster than that."""
+
+TWICE_IOU = 0.55
+"""Two boxes of vehicles that overlap so much are one vehicle that the detector calls both, van and lorry."""
+
+POSITION_GAIN = 0.6
+MOTION_GAIN = 0.3
+"""Of what a box is off its prediction: a box trembles by a tenth of its size, braking takes a second."""
+
+MOVED_SIZES = 1.0
+"""Who has gone as far as it is large has moved; a trembling box wanders by a third."""
+
+VOTE_MEMORY = 0.9
+PERSON = "person"
+"""Riders are boxed beside their machine. All others are vehicles, and no vehicle is two of them at one place."""
+
+
+@dataclasses.dataclass(slots=True)
+class PixelTrack:
+    """One road user in the picture: middle and size in pixels, their change in pixels a second."""
+
+    id: int
+    state: list[float]
+    """Middle x and y, width, height."""
+    motion: list[float]
+    seen_ns: int
+    began_at: tuple[float, float]
+    anchor: list[float]
+    anchor_ns: int
+    votes: dict[str, float]
+    boxes: int = 1
+    moved: bool = False
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether enough boxes bore it out."""
+        return self.boxes >= CONFIRM_BOXES
+
+    @property
+    def stands(self) -> bool:
+        """Whether it has long been where it is, as large as it is."""
+        return self.seen_ns - self.anchor_ns >= STANDS_S * NS_PER_S
+
+    @property
+    def cls(self) -> str:
+        """The class that the last pictures said most."""
+        return max(self.votes, key=lambda word: (self.votes[word], word))
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 in pixels when it was last seen."""
+        x, y, width, height = self.state
+        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+class PixelTracks:
+    """The tracks of one camera. ``threshold`` is the score from which a box begins a track."""
+
+    def __init__(self, threshold: float) -> None:
+        self.passed: dict[str, int] = {}
+        """How many confirmed road users that moved have left, by class."""
+        self.begun = 0
+        """How many tracks were confirmed so far."""
+        self._threshold = threshold
+        self._ids = itertools.count(1)
+        self._tracks: list[PixelTrack] = []
+
+    def update(self, now_ns: int, detections: Sequence[Detection]) -> list[PixelTrack]:
+        """Takes the boxes of a picture, those below the threshold too; the tracks that it showed."""
+        self._forget(now_ns)
+        boxes = _once(detections)
+        taken: set[int] = set()
+        shown: list[PixelTrack] = []
+        # First the boxes that the detector is sure of; what is left of the tracks may take a doubtful one.
+        for sure in (True, False):
+            found = [index for index, box in enumerate(boxes) if (box.score >= self._threshold) is sure]
+            free = [track for track in self._tracks if track not in shown]
+            pairs = sorted(
+                (cost, track.id, index, track)
+                for track in free
+                for index in found
+                if (cost := _misfit(track, boxes[index], now_ns)) is not None
+            )
+            for _cost, _id, index, track in pairs:
+                if index not in taken and track not in shown:
+                    taken.add(index)
+                    shown.append(track)
+                    self._see(track, boxes[index], now_ns)
+        for index, box in enumerate(boxes):
+            if index not in taken and box.score >= self._threshold:
+                self._tracks.append(_begin(next(self._ids), box, now_ns))
+                shown.append(self._tracks[-1])
+        return shown
+
+    def _see(self, track: PixelTrack, box: Detection, now_ns: int) -> None:
+        gap_s = (now_ns - track.seen_ns) / NS_PER_S
+        measured = _state(box)
+        for axis, ahead in enumerate(_ahead(track, now_ns)):
+            off = measured[axis] - ahead
+            track.state[axis] = ahead + (STANDS_GAIN if track.stands else POSITION_GAIN) * off
+            if gap_s > 0:
+                track.motion[axis] += MOTION_GAIN * off / gap_s
+        track.seen_ns = now_ns
+        for word in track.votes:
+            track.votes[word] *= VOTE_MEMORY
+        track.votes[box.cls] = track.votes.get(box.cls, 0.0) + box.score
+        track.boxes += 1
+        self.begun += track.boxes == CONFIRM_BOXES
+        if _left(track.anchor, track.state):
+            track.anchor, track.anchor_ns = list(track.state), now_ns
+        went = math.dist(track.began_at, track.state[:2])
+        track.moved = track.moved or went >= MOVED_SIZES * _size(track.state)
+
+    def _forget(self, now_ns: int) -> None:
+        kept = []
+        for track in self._tracks:
+            patience_s = PARKED_S if track.confirmed and (track.stands or not track.moved) else UNSEEN_S
+            if now_ns - track.seen_ns <= patience_s * NS_PER_S:
+                kept.append(track)
+            elif track.confirmed and track.moved:
+                self.passed[track.cls] = self.passed.get(track.cls, 0) + 1
+        self._tracks = kept
+
+
+def _begin(number: int, box: Detection, now_ns: int) -> PixelTrack:
+    state = _state(box)
+    return PixelTrack(number, state, [0.0] * 4, now_ns, (state[0], state[1]), list(state), now_ns, {box.cls: box.score})
+
+
+def _left(anchor: Sequence[float], state: Sequence[float]) -> bool:
+    """Whether it is not where it was, or not as large."""
+    sizes = _size(anchor), _size(state)
+    return math.dist(anchor[:2], state[:2]) > STANDS_SIZES * sizes[0] or max(sizes) > STANDS_RATIO * min(sizes)
+
+
+def _state(box: Detection) -> list[float]:
+    return [(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, box.x1 - box.x0, box.y1 - box.y0]
+
+
+def _ahead(track: PixelTrack, now_ns: int) -> list[float]:
+    """Where it should be now; who is not confirmed, or has not moved, is where it was."""
+    gap_s = (now_ns - track.seen_ns) / NS_PER_S
+    if track.stands or gap_s > UNSEEN_S:
+        return list(track.state)
+    return [value + motion * gap_s for value, motion in zip(track.state, track.motion, strict=True)]
+
+
+def _size(state: Sequence[float]) -> float:
+    return math.sqrt(max(state[2], 1.0) * max(state[3], 1.0))
+
+
+def _misfit(track: PixelTrack, box: Detection, now_ns: int) -> float | None:
+    """How badly a box fits a track, or None where it cannot be the same road user."""
+    if (box.cls == PERSON) is not (track.cls == PERSON):
+        return None
+    ahead, measured = _ahead(track, now_ns), _state(box)
+    sizes = _size(ahead), _size(measured)
+    if max(sizes) > SIZE_RATIO_MOST * min(sizes):
+        return None
+    off = math.dist(ahead[:2], measured[:2]) / (sum(sizes) / 2)
+    shared = iou(_corners(ahead), _corners(measured))
+    kept_place = track.stands or now_ns - track.seen_ns > UNSEEN_S * NS_PER_S
+    if shared < STANDS_IOU if kept_place else shared < GATE_IOU and off > GATE_SIZES:
+        return None
+    return off + 1.0 - shared
+
+
+def _corners(state: Sequence[float]) -> tuple[float, float, float, float]:
+    x, y, width, height = state
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def iou(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    """The share of two boxes (x0, y0, x1, y1) that they have in common."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    common = width * height
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return common / (sum(areas) - common)
+
+
+def _once(detections: Iterable[Detection]) -> list[Detection]:
+    """Each vehicle once, by its best box."""
+    kept: list[Detection] = []
+    for found in sorted(detections, key=lambda one: -one.score):
+        corners = (found.x0, found.y0, found.x1, found.y1)
+        if found.cls != PERSON and any(
+            other.cls != PERSON and iou(corners, (other.x0, other.y0, other.x1, other.y1)) >= TWICE_IOU
+            for other in kept
+        ):
+            continue
+        kept.append(found)
+    return kept
