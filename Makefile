@@ -54,9 +54,10 @@ build: $(READY)  ## 安装并生成语音与中文界面 / installs, renders voi
 	@$(PY) -m tools.build.catalogue
 	@$(PY) -m tools.voice.render || echo "没有语音,其余照常 / no voice clips, the rest goes on"
 
-$(READY): pyproject.toml tools/install/requirements-dev.txt | system
+$(READY): pyproject.toml tools/install/requirements-dev.txt tools/install/requirements-ncnn.txt | system
 	python3 -m venv .venv
 	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r tools/install/requirements-dev.txt
+	$(PY) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r tools/install/requirements-ncnn.txt
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	touch $@
 
@@ -74,6 +75,8 @@ lock:  ## 重新导出依赖 / exports the hashed requirements again (needs uv)
 	cd tools/install && for extra in node dev sim mutation; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    -q $$([ $$extra = node ] || echo --extra $$extra) ../../pyproject.toml -o requirements-$$extra.txt; done
+	cd tools/install && echo 'ncnn>=1.0.20260114' | uv pip compile --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-deps -q - -o requirements-ncnn.txt
 
 golden: build  ## 接受回放结果(先看它打印的差别)/ accepts what the replay says now; read what it prints
 	$(PY) -m tests.replay.accept

@@ -483,6 +483,11 @@ class DetectorSettings(Strict):
         "模型清单路径;不填用自带模型", "model manifest; the bundled model if empty", default=None
     )
     threshold: float | None = setting("置信度阈值;不填用清单里的", "score threshold", default=None, ge=0.05, le=0.95)
+    runtime: Literal["onnxruntime", "ncnn"] = setting(
+        "推理引擎;ncnn 需另装,部分树莓派上更快",
+        "inference runtime; ncnn is an extra, and faster on some Raspberry Pis",
+        default="onnxruntime",
+    )
     threads: int = setting("推理线程数", "inference threads", default=1, ge=1, le=4)
     max_fps: float = setting("每路最高帧率", "frames a second per camera at most", default=10.0, ge=1, le=30)
 

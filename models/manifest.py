@@ -1,7 +1,7 @@
 """The manifest beside a model's weights: which bytes, which input, which classes, whose licence.
 
-Invariants: everything here is checked before onnxruntime sees a byte of the weights (its parser is native code);
-the bytes that were hashed are the bytes that are run, the file is not read twice.
+Invariants: everything here is checked before a runtime sees a byte of the weights (their parsers are native code);
+the bytes that were hashed are the bytes that are run, no file is read twice.
 """
 
 import hashlib
@@ -52,6 +52,21 @@ class ModelInput(_Strict):
     pad: int = pydantic.Field(ge=0, le=255, description="填充灰度 · grey of the unused part")
 
 
+class ProvenFile(_Strict):
+    """A file beside the manifest, and which bytes it must be."""
+
+    file: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="同目录下的文件 · file")
+    size_bytes: int = pydantic.Field(gt=0, le=MAX_WEIGHTS_BYTES, description="文件大小 · file size, bytes")
+    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class NcnnFiles(_Strict):
+    """The same network for ncnn, up to the heads: layers and weights."""
+
+    param: ProvenFile
+    weights: ProvenFile
+
+
 class Source(_Strict):
     """Something that the weights were made from."""
 
@@ -71,6 +86,7 @@ class Manifest(_Strict):
     )
     size_bytes: int = pydantic.Field(gt=0, le=MAX_WEIGHTS_BYTES, description="文件大小 · file size, bytes")
     sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    ncnn: NcnnFiles | None = pydantic.Field(default=None, description="ncnn 用的文件 · files for the runtime ncnn")
     input: ModelInput
     classes: tuple[str, ...] = pydantic.Field(description="输出类别，按顺序 · classes in the order of the outputs")
     threshold: float = pydantic.Field(gt=0, lt=1, description="默认置信度阈值 · default score threshold")
@@ -111,21 +127,27 @@ def read_manifest(path: pathlib.Path) -> Manifest:
 
 def read_weights(manifest_path: pathlib.Path, manifest: Manifest) -> bytes:
     """The weights beside the manifest, proven to be the named bytes. Raises ModelFileError."""
-    path = manifest_path.parent / manifest.file
+    named = ProvenFile(file=manifest.file, size_bytes=manifest.size_bytes, sha256=manifest.sha256)
+    return read_proven(manifest_path.parent, named)
+
+
+def read_proven(folder: pathlib.Path, named: ProvenFile) -> bytes:
+    """A file of a manifest in this folder, proven to be the named bytes. Raises ModelFileError."""
+    path = folder / named.file
     try:
         with path.open("rb") as file:
-            data = file.read(manifest.size_bytes + 1)
+            data = file.read(named.size_bytes + 1)
     except OSError as error:
         raise ModelFileError(
             f"{path}: model weights cannot be read ({error.strerror}); reinstall the package"
         ) from error
-    if len(data) != manifest.size_bytes:
-        found = f"{len(data)} bytes, cut off" if len(data) < manifest.size_bytes else "more bytes than that"
-        raise ModelFileError(f"{path}: expected {manifest.size_bytes} bytes, found {found}; copy the file again")
+    if len(data) != named.size_bytes:
+        found = f"{len(data)} bytes, cut off" if len(data) < named.size_bytes else "more bytes than that"
+        raise ModelFileError(f"{path}: expected {named.size_bytes} bytes, found {found}; copy the file again")
     digest = hashlib.sha256(data).hexdigest()
-    if digest != manifest.sha256:
+    if digest != named.sha256:
         raise ModelFileError(
-            f"{path}: sha256 expected {manifest.sha256}, found {digest}; "
+            f"{path}: sha256 expected {named.sha256}, found {digest}; "
             "the file is damaged or belongs to another manifest: copy both again"
         )
     return data

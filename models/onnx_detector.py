@@ -1,25 +1,18 @@
-"""The detector that a node runs: onnxruntime on the processor, one picture at a time.
+"""The detector that a node runs unless told otherwise: onnxruntime on the processor, one picture at a time.
 
-Invariants: nothing is float64 between camera and ``Detection``; input buffers are allocated once and their padding is
-only repainted when the picture's size changes; one intra-op thread by default and no spinning (a spinning pool costs
-half a core at 10 fps); the session has run before the constructor returns, so that the first frame is no slower;
-output that is not finite or not of the promised shape is an error, never a detection.
-
-Not safe for two threads at once: the input buffers are shared between calls.
+Invariants: one intra-op thread by default and no spinning (a spinning pool costs half a core at 10 fps); what
+onnxruntime refuses is a ModelError that names the file.
 """
 
 import pathlib
-from collections.abc import Sequence
 
-import cv2
-import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
-from models.boxes import Floats, Image, postprocess
-from models.detector import Detection
-from models.errors import ManifestError, ModelFileError, ModelOutputError, PictureError
+from models.boxes import Floats
+from models.errors import ManifestError, ModelFileError, ModelOutputError
 from models.manifest import BUNDLED, Manifest, read_manifest, read_weights
+from models.network_detector import NetworkDetector
 
 ORT_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
@@ -34,92 +27,23 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
 )
 """What onnxruntime raises for a file or a run that it cannot do: its own kinds share no base below Exception."""
 
-_STRIDES = (8, 16, 32)
-"""Cell sizes of YOLOX's three levels, px: they give the number of boxes that an input size promises."""
 
+class OnnxDetector(NetworkDetector):
+    """Over one ONNX file whose bytes the manifest has proven."""
 
-class Letterbox:
-    """Fits pictures into reused input buffers: scaled with their shape kept, at the top left, the rest grey.
-
-    Of several input sizes the one that shows the picture largest is taken: a wide picture in a square input leaves
-    nearly half of it grey, and small road users far away are what matters.
-    """
-
-    def __init__(self, sizes: Sequence[tuple[int, int]], pad: int) -> None:
-        self._buffers: list[Image] = [np.full((1, height, width, 3), pad, np.uint8) for height, width in sizes]
-        self._filled = [(0, 0)] * len(self._buffers)
-        self._pad = pad
-        self.blob: Image = self._buffers[0]
-        """The network's input, 1×H×W×3, of the last picture; valid until the next ``fit``."""
-
-    def fit(self, image: Image) -> float:
-        """Paints an H×W×3 uint8 picture into ``blob``; returns input pixels per source pixel. Raises PictureError."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-            raise PictureError(f"picture: {image.dtype} {image.shape} found, expected uint8 (height, width, 3)")
-        ratios = [min(b.shape[1] / image.shape[0], b.shape[2] / image.shape[1]) for b in self._buffers]
-        ratio = max(ratios)
-        chosen = ratios.index(ratio)
-        self.blob = self._buffers[chosen]
-        canvas = self.blob[0]
-        height, width = max(1, int(image.shape[0] * ratio)), max(1, int(image.shape[1] * ratio))
-        if (height, width) != self._filled[chosen]:
-            canvas[...] = self._pad
-            self._filled[chosen] = (height, width)
-        cv2.resize(image, (width, height), dst=canvas[:height, :width], interpolation=cv2.INTER_LINEAR)
-        return float(ratio)
-
-
-class OnnxDetector:
-    """A ``Detector`` over one ONNX file whose bytes the manifest has proven."""
+    runtime = "onnxruntime"
 
     def __init__(self, weights: bytes, manifest: Manifest, *, threads: int = 1, threshold: float | None = None) -> None:
-        if threshold is not None and not 0 < threshold < 1:
-            raise ManifestError(f"threshold: {threshold!r} is not allowed; allowed: a number between 0 and 1")
-        self.manifest = manifest
-        self.threshold = manifest.threshold if threshold is None else threshold
-        self._sizes = [(size.height, size.width) for size in manifest.input.sizes]
-        self.letterbox = Letterbox(self._sizes, manifest.input.pad)
+        super().__init__(manifest, threshold)
         self.session = _open(weights, manifest, threads)
         self.check()
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class words in the order of the network's outputs."""
-        return self.manifest.classes
-
-    def run(self) -> tuple[Floats, Floats]:
-        """The bare network on what ``letterbox.blob`` holds: boxes 1×4×N, scores 1×C×N. Raises ModelOutputError."""
+    def _infer(self) -> tuple[Floats, Floats]:
         try:
             boxes, scores = self.session.run(["boxes", "scores"], {"image": self.letterbox.blob})
         except ORT_ERRORS as error:
             raise ModelOutputError(f"{self.manifest.file}: the network stopped: {error}; restart vision") from error
-        _, height, width, _ = self.letterbox.blob.shape
-        cells = sum((height // stride) * (width // stride) for stride in _STRIDES)
-        promised = ((1, 4, cells), (1, len(self.classes), cells))
-        if (boxes.shape, scores.shape) != promised:
-            raise ModelOutputError(
-                f"{self.manifest.file}: outputs {boxes.shape} and {scores.shape} found, "
-                f"expected {promised[0]} and {promised[1]}; the manifest is of another model"
-            )
         return boxes, scores
-
-    def detect(self, image: Image) -> list[Detection]:
-        """Road users in an H×W×3 uint8 BGR picture, best first. Raises PictureError or ModelOutputError."""
-        ratio = self.letterbox.fit(image)
-        boxes, scores = self.run()
-        return postprocess(
-            boxes,
-            scores,
-            ratio=ratio,
-            source_shape=image.shape,
-            manifest=self.manifest,
-            threshold=self.threshold,
-        )
-
-    def check(self) -> None:
-        """An even grey picture at every input size: warms the session, proves shapes and numbers. Raises ModelError."""
-        for height, width in self._sizes:
-            self.detect(np.full((height, width, 3), self.manifest.input.pad, np.uint8))
 
 
 def _open(weights: bytes, manifest: Manifest, threads: int) -> ort.InferenceSession:

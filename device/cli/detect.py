@@ -13,6 +13,7 @@ import click
 
 from device.cli.common import BAD_INPUT, FAULT, Settings, Verb, fail, pass_settings
 from device.cli.language import _
+from models.runtimes import RUNTIMES, Runtime
 
 if TYPE_CHECKING:
     from models.detector import Detection
@@ -27,14 +28,22 @@ IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".p
 @click.option(
     "--manifest", type=click.Path(path_type=pathlib.Path), help=_("Model manifest; the bundled model unless told.")
 )
+@click.option(
+    "--runtime", type=click.Choice(RUNTIMES), default=RUNTIMES[0], show_default=True, help=_("Inference runtime.")
+)
 @pass_settings
 def command(
-    settings: Settings, path: pathlib.Path, threshold: float | None, threads: int, manifest: pathlib.Path | None
+    settings: Settings,
+    path: pathlib.Path,
+    threshold: float | None,
+    threads: int,
+    manifest: pathlib.Path | None,
+    runtime: Runtime,
 ) -> None:
     """The output is JSON lines with and without ``--json``."""
     if not path.exists():
         fail(BAD_INPUT, _("{path}: there is no such file or folder").format(path=path))
-    detector = _detector(manifest, threads, threshold)
+    detector = _detector(runtime, manifest, threads, threshold)
     if path.is_dir():
         images = sorted(item for item in path.iterdir() if item.suffix.lower() in IMAGE_ENDINGS and item.is_file())
         if not images:
@@ -46,12 +55,12 @@ def command(
         _video(path, detector)
 
 
-def _detector(manifest: pathlib.Path | None, threads: int, threshold: float | None) -> Any:
+def _detector(runtime: Runtime, manifest: pathlib.Path | None, threads: int, threshold: float | None) -> Any:
     from models.errors import ModelError
-    from models.onnx_detector import load_detector
+    from models.runtimes import open_detector
 
     try:
-        return load_detector(manifest, threads=threads, threshold=threshold)
+        return open_detector(runtime, manifest, threads=threads, threshold=threshold)
     except ModelError as error:
         fail(BAD_INPUT, _("The model cannot be used: {detail}").format(detail=error))
 

@@ -66,11 +66,11 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
         slot.advance(clock.monotonic_ns())  # they open while the model loads
     detector, problem = None, None
     try:
-        from models.onnx_detector import load_detector
+        from models.runtimes import open_detector
 
         settings = site.detector
         manifest = pathlib.Path(settings.manifest) if settings.manifest is not None else None
-        detector = load_detector(manifest, threads=settings.threads, threshold=settings.threshold)
+        detector = open_detector(settings.runtime, manifest, threads=settings.threads, threshold=settings.threshold)
     except (ModelError, ImportError) as error:
         problem = str(error)
         log.error("event=model_refused reason=%r", problem)

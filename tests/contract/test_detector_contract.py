@@ -1,4 +1,5 @@
-"""What every Detector must keep to, held against the bundled one; and that it finds the cars of real pictures."""
+"""What every Detector must keep to, held against the bundled one in each runtime; and that it finds the cars of real
+pictures."""
 
 import pathlib
 import threading
@@ -9,14 +10,22 @@ import pytest
 
 from models.detector import ROAD_USERS, Detector
 from models.errors import ModelOutputError, PictureError
-from models.onnx_detector import OnnxDetector, load_detector
+from models.network_detector import NetworkDetector
+from models.onnx_detector import load_detector
+from models.runtimes import RUNTIMES, Runtime, open_detector
 
 SHARED = pathlib.Path(__file__).parents[2].parent / "shared"
 
 
-@pytest.fixture(scope="module")
-def detector() -> OnnxDetector:
-    return load_detector()
+def opened(runtime: Runtime, **options: float) -> NetworkDetector:
+    if runtime == "ncnn":
+        pytest.importorskip("ncnn", reason="the runtime ncnn is not installed")
+    return open_detector(runtime, **options)
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def detector(request: pytest.FixtureRequest) -> NetworkDetector:
+    return opened(request.param)
 
 
 def drawn_street(height: int = 480, width: int = 640) -> np.ndarray:
@@ -32,14 +41,14 @@ def drawn_street(height: int = 480, width: int = 640) -> np.ndarray:
     return picture
 
 
-def test_it_is_a_detector(detector: OnnxDetector) -> None:
+def test_it_is_a_detector(detector: NetworkDetector) -> None:
     assert isinstance(detector, Detector)
     assert detector.classes == ROAD_USERS
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (720, 1280), (1280, 720), (352, 640), (37, 500)])
-def test_detections_lie_inside_the_picture_best_first(detector: OnnxDetector, shape: tuple[int, int]) -> None:
-    bold = load_detector(threshold=0.01)
+def test_detections_lie_inside_the_picture_best_first(detector: NetworkDetector, shape: tuple[int, int]) -> None:
+    bold = opened(detector.runtime, threshold=0.01)
     picture = cv2.resize(drawn_street(), (shape[1], shape[0]))
     found = bold.detect(picture)
     assert found or min(shape) < 100, "at a threshold of 0.01 a drawn street is never empty"
@@ -54,7 +63,7 @@ def test_detections_lie_inside_the_picture_best_first(detector: OnnxDetector, sh
     assert {d.score for d in fewer} >= {d.score for d in detector.detect(picture)}
 
 
-def test_the_same_picture_gives_the_same_answer_and_is_left_alone(detector: OnnxDetector) -> None:
+def test_the_same_picture_gives_the_same_answer_and_is_left_alone(detector: NetworkDetector) -> None:
     picture = drawn_street()
     kept = picture.copy()
     first = detector.detect(picture)
@@ -63,33 +72,24 @@ def test_the_same_picture_gives_the_same_answer_and_is_left_alone(detector: Onnx
     assert (picture == kept).all()
 
 
-def test_an_empty_wall_holds_no_road_user(detector: OnnxDetector) -> None:
+def test_an_empty_wall_holds_no_road_user(detector: NetworkDetector) -> None:
     for grey in (0, 114, 255):
         assert detector.detect(np.full((480, 640, 3), grey, np.uint8)) == []
 
 
-def test_what_is_no_picture_is_refused(detector: OnnxDetector) -> None:
+def test_what_is_no_picture_is_refused(detector: NetworkDetector) -> None:
     with pytest.raises(PictureError):
         detector.detect(np.zeros((480, 640), np.uint8))
 
 
-def test_it_runs_on_one_thread_without_spinning(detector: OnnxDetector) -> None:
+def test_it_runs_on_one_thread_without_spinning() -> None:
+    detector = load_detector()
     options = detector.session.get_session_options()
     assert options.intra_op_num_threads == 1
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     before = threading.active_count()
     detector.detect(drawn_street())
     assert threading.active_count() == before
-
-
-class Broken:
-    """A session that answers with something else."""
-
-    def __init__(self, boxes: np.ndarray, scores: np.ndarray) -> None:
-        self._answer = [boxes, scores]
-
-    def run(self, _names: object, _inputs: object) -> list[np.ndarray]:
-        return self._answer
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ class Broken:
     ],
 )
 def test_a_network_that_answers_nonsense_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, boxes: np.ndarray, scores: np.ndarray
+    detector: NetworkDetector, monkeypatch: pytest.MonkeyPatch, boxes: np.ndarray, scores: np.ndarray
 ) -> None:
-    fresh = load_detector()
-    monkeypatch.setattr(fresh, "session", Broken(boxes, scores))
+    fresh = opened(detector.runtime)
+    monkeypatch.setattr(fresh, "_infer", lambda: (boxes, scores))
     with pytest.raises(ModelOutputError, match=r"road_users_nano_416\.onnx"):
         fresh.detect(drawn_street(416, 416))
     with pytest.raises(ModelOutputError):
@@ -120,7 +120,7 @@ def pictures(prefix: str, count: int) -> list[pathlib.Path]:
 
 
 @pytest.mark.parametrize(("prefix", "least"), [("hw_", 0.6), ("atl_", 0.3)])
-def test_it_finds_the_vehicles_of_real_pictures(detector: OnnxDetector, prefix: str, least: float) -> None:
+def test_it_finds_the_vehicles_of_real_pictures(detector: NetworkDetector, prefix: str, least: float) -> None:
     """At the shipped threshold, of the labelled vehicles of 40 validation pictures at least this share is found."""
     found = labelled = 0
     for path in pictures(prefix, 40):
@@ -146,7 +146,7 @@ def test_it_finds_the_vehicles_of_real_pictures(detector: OnnxDetector, prefix: 
     assert found / labelled >= least
 
 
-def test_it_sees_the_cars_of_a_real_side_road(detector: OnnxDetector) -> None:
+def test_it_sees_the_cars_of_a_real_side_road(detector: NetworkDetector) -> None:
     clip = SHARED / "footage" / "side_road_day.mp4"
     if not clip.exists():
         pytest.skip(f"{clip} is absent: the real footage is not part of the project")

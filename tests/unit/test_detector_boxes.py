@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from models.boxes import MAX_CANDIDATES, postprocess, select, suppress
 from models.errors import ModelOutputError, PictureError
+from models.letterbox import Letterbox
 from models.manifest import BUNDLED, read_manifest
-from models.onnx_detector import Letterbox
 
 MANIFEST = read_manifest(BUNDLED)
 PERSON, TWO_WHEELER, CAR, BUS, TRUCK = range(5)

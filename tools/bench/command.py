@@ -14,7 +14,7 @@ import click
 
 from device.cli.common import FAULT, Verb, settings
 from device.cli.language import language
-from tools.bench import edges, kills, memory, radar_event, radar_to_lamp, start_up, vision_overhead
+from tools.bench import edges, kills, memory, radar_event, radar_to_lamp, runtimes, start_up, vision_overhead
 from tools.bench.figures import FIGURES, Reading, as_json, lines
 from tools.bench.rig import BenchError
 from tools.bench.session import FULL, QUICK, Session
@@ -45,6 +45,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(kills.measure_hung, ("core_hung",)),
     Measure(start_up.measure, ("start_",)),
     Measure(vision_overhead.measure, ("vision_overhead",)),
+    Measure(runtimes.measure, ("detect_",)),
 )
 """In this order: memory before cores are killed, and what needs no node at the end."""
 

@@ -132,6 +132,15 @@ FIGURES: tuple[Figure, ...] = (
         "vision loop a frame less bare read and bare session.run, 640×360",
     ),
     Figure("vision_overhead_ms_720p", "ms", 2, 300, "同上,1280×720", "the same, 1280×720"),
+    Figure(
+        "detect_onnxruntime_ms",
+        "ms",
+        None,
+        1,
+        "检测一幅 1280×720 画面(一个线程),onnxruntime",
+        "detection in a picture of 1280×720, one thread, onnxruntime",
+    ),
+    Figure("detect_ncnn_ms", "ms", None, 1, "同上,ncnn(装了才测)", "the same, ncnn, where it is installed"),
 )
 """In the order in which they are printed."""
 
