@@ -163,7 +163,7 @@ def _sensor(core: "Core", name: str, now_ns: int) -> dict[str, Any]:
     board = core.pipeline.board
     state = board.state(name, now_ns)
     is_radar = name in core.radars
-    said = core.radars[name].status() if is_radar else {"counters": {}, "warning": None}
+    said = core.radars[name].status() if is_radar else {"counters": _counted(core, name), "warning": None}
     age_ms = board.age_ms(name, now_ns)
     return {
         "kind": "radar" if is_radar else "camera",
@@ -171,8 +171,14 @@ def _sensor(core: "Core", name: str, now_ns: int) -> dict[str, Any]:
         "age_ms": None if age_ms is None else round(age_ms),
         "problem": None if state is SensorState.OK else board.why(name, now_ns),
         "warning": said["warning"],
-        "counters": said["counters"] if is_radar else {"fps": core.camera_says.get(name, {}).get("fps")},
+        "counters": said["counters"],
     }
+
+
+def _counted(core: "Core", camera: str) -> dict[str, Any]:
+    """What vision counts of a camera; nothing until it has told."""
+    says = core.camera_says.get(camera, {})
+    return {name: value for name, value in says.items() if name not in ("kind", "camera", "problem", "size")}
 
 
 def _part(state: str, problem: str | None) -> dict[str, Any]:

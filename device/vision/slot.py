@@ -60,6 +60,7 @@ class CameraSlot:
         self._rated: collections.deque[int] = collections.deque()
         self._rated_since_ns: int | None = None
         self._slow = False
+        self._pictures = 0
 
     @property
     def is_open(self) -> bool:
@@ -122,6 +123,7 @@ class CameraSlot:
         if self._rated_since_ns is None:
             self._rated_since_ns = now_ns
         self._rated.append(now_ns)
+        self._pictures += 1
 
     def fps(self, now_ns: int) -> float:
         """Pictures a second through the detector, over the last two seconds."""
@@ -150,9 +152,10 @@ class CameraSlot:
         return None
 
     def counts(self) -> dict[str, int]:
-        """Counters of the driver that it has."""
+        """Pictures that went through the detector, and the counters that its driver has."""
         names = ("overwritten", "restarts", "undecodable")
-        return {name: int(getattr(self._camera, name)) for name in names if hasattr(self._camera, name)}
+        own = {name: int(getattr(self._camera, name)) for name in names if hasattr(self._camera, name)}
+        return {"pictures": self._pictures, **own}
 
     def close(self) -> None:
         """Releases the camera; one that is just being opened goes with the process."""

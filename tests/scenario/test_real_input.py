@@ -167,3 +167,5 @@ def test_hostile_bytes_and_a_real_clip(tmp_path: pathlib.Path, broker: Broker) -
     counters = end["sensors"]["r_east"]["counters"]
     assert counters["frames"] > 0 and counters["bytes_dropped"] > 0 and counters["targets_rejected"] == 0
     assert end["counters"]["faulty"] == 0
+    seen = end["sensors"]["c_branch"]["counters"]
+    assert seen["pictures"] > 10 and seen["fps"] > 0 and "problem" not in seen

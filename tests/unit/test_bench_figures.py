@@ -16,6 +16,7 @@ ISSUE = {
     "camera_event_to_lamp_p99_ms": (500, 100),
     "vision_overhead_ms_640": (2, 1),
     "vision_overhead_ms_720p": (2, 1),
+    "vision_beyond_inference_pct": (20, 60),
     "start_guard_s": (0.3, 1),
     "start_core_s": (1, 1),
     "start_vision_s": (5, 1),

@@ -14,7 +14,17 @@ import click
 
 from device.cli.common import FAULT, Verb, settings
 from device.cli.language import language
-from tools.bench import edges, kills, memory, radar_event, radar_to_lamp, runtimes, start_up, vision_overhead
+from tools.bench import (
+    edges,
+    kills,
+    memory,
+    radar_event,
+    radar_to_lamp,
+    runtimes,
+    start_up,
+    vision_overhead,
+    vision_share,
+)
 from tools.bench.figures import FIGURES, Reading, as_json, lines
 from tools.bench.rig import BenchError
 from tools.bench.session import FULL, QUICK, Session
@@ -39,6 +49,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(radar_event.measure, ("radar_event_to_lamp",)),
     Measure(memory.measure, ("rss_",)),
+    Measure(vision_share.measure, ("vision_beyond",)),
     Measure(edges.measure, ("radar_to_lamp_edge",)),
     Measure(radar_to_lamp.measure_busy, ("radar_to_lamp_busy",)),
     Measure(kills.measure_killed, ("core_killed",)),
