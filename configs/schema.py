@@ -494,6 +494,12 @@ class DetectorSettings(Strict):
 
 class Recording(Strict):
     images: bool = setting("是否录制图像(默认否,保护隐私)", "whether images are recorded", default=False)
+    snapshots: bool = setting(
+        "警报、险情、故障时是否各存一张照片(人和车都打上马赛克)",
+        "whether a picture is kept of each alert, near miss and fault, with every person and vehicle pixelated",
+        default=False,
+    )
+    snapshots_keep: int = setting("这种照片最多保留(张)", "such pictures kept at most", default=200, ge=1, le=5000)
     before_s: float = setting(
         "事件录制:事件之前保留(秒)", "incident recordings: kept from before the event", default=30.0, ge=5, le=60
     )

@@ -29,7 +29,7 @@ from device.decision import first_shown
 from device.events import Event, EventKind
 from device.incident_files import IncidentFiles
 from device.incident_folder import FOLDER
-from device.incidents import Incidents, Kept
+from device.incidents import Incidents, Kept, trigger_of
 from device.journal import JournalWriter
 from device.journal_reader import JOURNAL_FILE
 from device.latency import Latency
@@ -171,6 +171,7 @@ class Core:
             self.journal.append(event)
         self._record(now_ns, inputs)
         self._keep(now_ns, inputs, events)
+        self._picture(events)
         for event in self.parts.changes(now_ns, self):
             self.journal.append(event)
         if now_ns - self._day_read_ns > NS_PER_S:
@@ -259,6 +260,18 @@ class Core:
         for order in self.incidents.step(now_ns, kept, events, self.incident_files.written_bytes):
             self.incident_files.put(order)
 
+    def _picture(self, events: Iterable[Event]) -> None:
+        """Asks for a picture, in which nobody can be recognised, of what an alert, a near miss or a fault is about."""
+        if not self.config.recording.snapshots:
+            return
+        for event in events:
+            if event.face is None or trigger_of(event) is None:
+                continue
+            meet = {event.face, *self.config.approaches[event.face].conflicts}
+            for name, camera in self.config.cameras.items():
+                if meet & camera.zones.keys():
+                    self.vision.order("snapshot", camera=name)
+
     # --- core.sock -----------------------------------------------------------------------------------------------
 
     def _call(self, verb: str, args: Mapping[str, Any]) -> Any:
@@ -310,7 +323,7 @@ class Core:
         """Takes run_dir/site.json. Policy between two steps; a changed device starts anew where it is owned."""
         config, sections = args["config"], args["sections"]
         changed = [name for name in sections if sections[name] != self.sections[name]]
-        same_images = config.recording.images == self.config.recording.images  # the rest of the section is core's own
+        same_images = _images(config) == _images(self.config)  # the rest of the section is core's own
         moved = [name for name in changed if not (name == "recording" and same_images)]
         restarts = sorted({who for name in moved for who in RESTARTS.get(name, ())})
         self.config, self.sections, self.config_sha256 = config, sections, args["sha256"]
@@ -327,7 +340,7 @@ class Core:
         self.incident_files.configure(config)
         self._take_day(self.clock.monotonic_ns())
         if "vision" in restarts:
-            self.vision.restart_peer()
+            self.vision.order("restart")
         if "guard" in restarts:
             self.guard.restart_peer()
         restarts = [who for who in restarts if who != "pipeline"]
@@ -416,6 +429,11 @@ class Core:
         self.journal.append(Event(EventKind.NODE, self.clock.monotonic_ns(), None, {"state": "stopped"}))
         self.journal.close()
         self.guard.close()
+
+
+def _images(config: SiteConfig) -> tuple[object, ...]:
+    """What vision has to know of the section ``recording``."""
+    return config.recording.images, config.recording.snapshots, config.recording.snapshots_keep
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -152,13 +152,14 @@ class VisionReceiver(threading.Thread):
                     previous.shutdown(socket.SHUT_RDWR)
             threading.Thread(target=self._receive, args=(peer,), name="vision-peer", daemon=True).start()
 
-    def restart_peer(self) -> bool:
-        """Tells vision that its configuration changed; False when it is not connected."""
+    def order(self, kind: str, **more: str) -> bool:
+        """Tells vision to ``restart`` with its new configuration, or to take a ``snapshot``; False when it is not
+        connected."""
         peer = self._peer
         if peer is None:
             return False
         with contextlib.suppress(OSError):
-            return ipc.send(peer, {"kind": "restart"})
+            return ipc.send(peer, {"kind": kind, **more})
         return False
 
     def close(self) -> None:

@@ -38,5 +38,10 @@ class Detector(Protocol):
     def classes(self) -> tuple[str, ...]:
         """The class words that ``detect`` may return."""
 
-    def detect(self, image: "npt.NDArray[np.uint8]") -> list[Detection]:
-        """Detections in an H×W×3 uint8 BGR image, best first. Raises ModelError when it cannot be trusted."""
+    @property
+    def threshold(self) -> float:
+        """The score from which a detection is believed."""
+
+    def detect(self, image: "npt.NDArray[np.uint8]", threshold: float | None = None) -> list[Detection]:
+        """Detections in an H×W×3 uint8 BGR image, best first, those of ``threshold`` (its own unless told) or more.
+        Raises ModelError when it cannot be trusted."""

@@ -30,7 +30,7 @@ class NetworkDetector(abc.ABC):
         if threshold is not None and not 0 < threshold < 1:
             raise ManifestError(f"threshold: {threshold!r} is not allowed; allowed: a number between 0 and 1")
         self.manifest = manifest
-        self.threshold = manifest.threshold if threshold is None else threshold
+        self._threshold = manifest.threshold if threshold is None else threshold
         self._sizes = [(size.height, size.width) for size in manifest.input.sizes]
         self.letterbox = Letterbox(self._sizes, manifest.input.pad)
 
@@ -38,6 +38,11 @@ class NetworkDetector(abc.ABC):
     def classes(self) -> tuple[str, ...]:
         """Class words in the order of the network's outputs."""
         return self.manifest.classes
+
+    @property
+    def threshold(self) -> float:
+        """The score from which a detection is believed."""
+        return self._threshold
 
     def run(self) -> tuple[Floats, Floats]:
         """The bare network on what ``letterbox.blob`` holds: boxes 1×4×N, scores 1×C×N. Raises ModelOutputError."""
@@ -52,8 +57,9 @@ class NetworkDetector(abc.ABC):
             )
         return boxes, scores
 
-    def detect(self, image: Image) -> list[Detection]:
-        """Road users in an H×W×3 uint8 BGR picture, best first. Raises PictureError or ModelOutputError."""
+    def detect(self, image: Image, threshold: float | None = None) -> list[Detection]:
+        """Road users in an H×W×3 uint8 BGR picture, best first, those of ``threshold`` (its own unless told) or more.
+        A lower one adds detections and changes none. Raises PictureError or ModelOutputError."""
         ratio = self.letterbox.fit(image)
         boxes, scores = self.run()
         return postprocess(
@@ -62,7 +68,7 @@ class NetworkDetector(abc.ABC):
             ratio=ratio,
             source_shape=image.shape,
             manifest=self.manifest,
-            threshold=self.threshold,
+            threshold=self.threshold if threshold is None else threshold,
         )
 
     def check(self) -> None:

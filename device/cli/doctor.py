@@ -294,6 +294,9 @@ def _recording(subject: Subject) -> Iterator[Finding]:
         yield Finding(name, "WARN", _("on: recordings hold images of people"), todo)
     else:
         yield Finding(name, "OK", _("off: no image is kept"))
+    if subject.config.recording.snapshots:
+        todo = _("look at one before you pass it on: a person whom the detector missed is not hidden")
+        yield Finding("recording.snapshots", "WARN", _("on: pictures of events, with people and vehicles hidden"), todo)
 
 
 def _incidents(subject: Subject) -> Iterator[Finding]:

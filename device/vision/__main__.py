@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 NICE = 5
 """Vision and its captures yield to guard and core where there is no unit file that says so."""
 BAD_CONFIG = 2
+SNAPSHOTS = "snapshots"
+"""Folder of pictures of events, inside the one for images."""
 log = logging.getLogger("device.vision")
 
 
@@ -75,7 +77,13 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
         problem = str(error)
         log.error("event=model_refused reason=%r", problem)
     recorder = _recorder(images_dir, clock) if site.recording.images else None
-    keep = recorder.keep if recorder is not None else None
+    keep = [] if recorder is None else [recorder.keep]
+    snapshots = None
+    if site.recording.snapshots and detector is not None:
+        from device.vision.snapshots import Snapshots
+
+        snapshots = Snapshots(images_dir / SNAPSHOTS, detector, clock, keep=site.recording.snapshots_keep)
+        keep.append(snapshots.take)
     loop = VisionLoop(slots, detector, link.send, clock, problem=problem, keep=keep)
     gc.collect()
     gc.freeze()
@@ -86,16 +94,22 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
         while not stop.wanted:
             if link.connect():
                 loop.tell_all()
-            if link.told_to_restart():
+            orders = link.orders()
+            if any(order.get("kind") == "restart" for order in orders):
                 log.info("event=restart reason=config_changed")
                 status = ipc.EXIT_RESTART
                 break
+            for order in orders:
+                if snapshots is not None and order.get("kind") == "snapshot":
+                    snapshots.ask(str(order.get("camera")))
             loop.step()
     finally:
         loop.close()
         link.close()
         if recorder is not None:
             recorder.close()
+        if snapshots is not None:
+            snapshots.close()
     log.info("event=stopped frames=%d dropped=%d", loop.frames, link.dropped)
     return status
 

@@ -49,19 +49,21 @@ class CoreLink:
         log.info("event=core_connected dropped=%d", self.dropped)
         return True
 
-    def told_to_restart(self) -> bool:
-        """Reads what core says; True when it wants this process to start again with its new configuration."""
+    def orders(self) -> list[dict[str, Any]]:
+        """What core has said since the last call: ``restart`` (with the new configuration), ``snapshot`` (of a
+        ``camera``)."""
+        found: list[dict[str, Any]] = []
         while self._peer is not None:
             try:
                 message = ipc.receive(self._peer)
             except BlockingIOError:
-                return False
+                break
             except (EOFError, OSError) as error:
                 self._lose(str(error))
-                return False
-            if message is not None and message.get("kind") == "restart":
-                return True
-        return False
+                break
+            if message is not None:
+                found.append(message)
+        return found
 
     def close(self) -> None:
         """Closes the connection."""

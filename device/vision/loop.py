@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class VisionLoop:
-    """See the module. ``keep`` is handed every inferred picture after its observation has left (for the recording)."""
+    """See the module. Each of ``keep`` is handed every picture after its observation has left (for the recording)."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class VisionLoop:
         clock: Clock,
         *,
         problem: str | None = None,
-        keep: Callable[[CameraFrame], None] | None = None,
+        keep: Sequence[Callable[[CameraFrame], None]] = (),
     ) -> None:
         self._turns = collections.deque(cameras)
         self._cameras = tuple(cameras)
@@ -90,8 +90,8 @@ class VisionLoop:
             slot.inferred(done_ns)
             self.frames += 1
         slot.look(frame)
-        if self._keep is not None:
-            self._keep(frame)
+        for keep in self._keep:
+            keep(frame)
 
     def _detect(self, frame: CameraFrame) -> list[Detection] | None:
         if self._detector is None:

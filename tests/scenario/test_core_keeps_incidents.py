@@ -1,15 +1,18 @@
 """Core keeps what led to an alert: its own steps on a virtual clock, a file on a real disk, and the replay of it."""
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import pathlib
+import socket
 from collections.abc import Iterator
 
 import pytest
 
 from configs.schema import Conditions, SiteConfig
 from configs.schema import Recording as RecordingSettings
+from device import ipc
 from device.core import Core
 from device.day import DayState, day_written
 from device.events import Event, EventKind
@@ -151,6 +154,29 @@ def test_a_walker_on_the_branch_and_a_car_on_the_main_road(folder: pathlib.Path)
     assert seconds == pytest.approx(30.0, abs=1.0) and recorded.cut_off is None
     alerts_s = [t_s for t_s, level, _health in faces(path, node.config) if level == "alert"]
     assert alerts_s[0] == pytest.approx(20.0, abs=1.0), "20 s before it, as the node saw it"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_an_alert_asks_the_camera_that_looks_there_for_a_picture(folder: pathlib.Path, wanted: bool) -> None:
+    node = Node(folder, Vehicle(50, 40.0), walker_s=10.0)
+    recording = node.core.config.recording.model_copy(update={"snapshots": wanted})
+    node.core.config = node.core.config.model_copy(update={"recording": recording})
+    mine, visions = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    node.core.vision._peer = mine
+    visions.setblocking(False)
+    node.run(60.0)
+    asked = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            asked.append(ipc.receive(visions))
+    alerts = [event for event in node.events if event.kind is EventKind.ALERT and event.body["to"] == "alert"]
+    assert len(alerts) >= 2, "the walker's face and the car's"
+    if wanted:
+        assert asked.count({"kind": "snapshot", "camera": "c_branch"}) == len(asked) >= len(alerts)
+    else:
+        assert asked == []
+    mine.close()
+    visions.close()
 
 
 def test_an_empty_road_and_a_start_keep_nothing(folder: pathlib.Path) -> None:

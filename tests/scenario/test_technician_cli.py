@@ -354,16 +354,18 @@ def test_doctor_finds_a_missing_port_and_a_wrong_site_file(desk: Desk) -> None:
     assert findings(result)["radars.r_east"].startswith("ERROR /dev/ttyAMA0")
     assert findings(result)["lamps.l_branch"].startswith("OK")
     assert findings(result)["recording.images"].startswith("OK")
+    assert "recording.snapshots" not in findings(result)
     desk.site.write_text(with_change("hold_s: 3 ", "hold_s: 99 "), encoding="utf-8")
     broken = desk("doctor", "--json")
     assert broken.exit_code == 1 and "policy.hold_s" in findings(broken)["site file"]
 
 
 def test_doctor_says_when_images_are_recorded_and_the_broker_is_away(desk: Desk) -> None:
-    extra = "recording: {images: true}\nbridge: {url: mqtt://127.0.0.1:1}\nlamps:"
+    extra = "recording: {images: true, snapshots: true}\nbridge: {url: mqtt://127.0.0.1:1}\nlamps:"
     desk.site.write_text(with_change("lamps:", extra), encoding="utf-8")
     found = findings(desk("doctor", "--json"))
     assert found["recording.images"].startswith("WARN")
+    assert found["recording.snapshots"].startswith("WARN")
     assert found["county platform"].startswith("WARN 127.0.0.1:1")
 
 

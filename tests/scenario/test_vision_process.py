@@ -151,6 +151,26 @@ def test_pictures_are_recorded_only_where_the_site_says_so(tmp_path: pathlib.Pat
     assert seen & {message.log_time + offset_ns for _, _, message in messages}
 
 
+def test_a_picture_of_an_event_is_kept_only_where_the_site_says_so(tmp_path: pathlib.Path) -> None:
+    lane = write_video(tmp_path / "lane.avi", frames=60)
+    camera = f"  c_lane: {{driver: opencv, source: {lane}, loop: true, {WHOLE}}}\n"
+    for wanted in (False, True):
+        folder = tmp_path / str(wanted)
+        folder.mkdir()
+        core = StubCore(folder)
+        extra = f"recording: {{snapshots: {str(wanted).lower()}}}\n"
+        with vision_process(site(folder, camera, extra), folder) as process:
+            core.until(observation("c_lane"))
+            core.say({"kind": "snapshot", "camera": "c_lane"})
+            core.until(lambda m: m["kind"] == "vision" and m["frames"] >= 15)
+            assert stop(process) == 0
+        core.close()
+        found = list((folder / "snapshots").glob("*-c_lane.jpg"))
+        assert len(found) == wanted
+        assert list(folder.glob("*.mcap")) == []
+    assert found[0].read_bytes()[:2] == b"\xff\xd8"
+
+
 @pytest.mark.skipif(not FOOTAGE.exists(), reason=f"footage is not part of the project and not there: {FOOTAGE}")
 def test_real_cars_on_a_side_road_occupy_its_zone(tmp_path: pathlib.Path) -> None:
     config = site(tmp_path, f"  c_road: {{driver: opencv, source: {FOOTAGE}, loop: true, {WHOLE}}}\n")

@@ -162,8 +162,9 @@ class Sees:
     """A detector that sees a tricycle rider 12 m away in every picture."""
 
     classes = ("two_wheeler",)
+    threshold = 0.3
 
-    def detect(self, image: object) -> list[Detection]:
+    def detect(self, image: object, threshold: float | None = None) -> list[Detection]:
         return [box_of("two_wheeler", 12.0, 1.2)]
 
 

@@ -20,7 +20,7 @@ def test_without_core_messages_are_dropped_and_counted(path: pathlib.Path) -> No
     for _ in range(5):
         link.send({"kind": "vision"})
     assert link.dropped == 5
-    assert not link.told_to_restart()
+    assert link.orders() == []
 
 
 def test_a_core_that_does_not_read_never_makes_vision_wait(path: pathlib.Path) -> None:
@@ -47,7 +47,7 @@ def test_a_restarted_core_is_found_again(path: pathlib.Path) -> None:
     first.close()
     link.send({"kind": "vision"})
     link.send({"kind": "vision"})
-    assert not link.told_to_restart()
+    assert link.orders() == []
     second = ipc.listen(path)
     assert not link.connect()  # not at every step
     clock.sleep_s(RETRY_S)
@@ -60,14 +60,15 @@ def test_a_restarted_core_is_found_again(path: pathlib.Path) -> None:
     second.close()
 
 
-@pytest.mark.parametrize(("packet", "restart"), [(b'{"kind": "restart"}', True), (b"[]", False), (b"\xff{", False)])
-def test_only_the_word_restart_restarts(path: pathlib.Path, packet: bytes, restart: bool) -> None:
+def test_what_is_no_order_is_passed_over(path: pathlib.Path) -> None:
     server = ipc.listen(path)
     link = CoreLink(path, VirtualClock())
     link.connect()
     peer, _ = server.accept()
-    peer.send(packet)
-    assert link.told_to_restart() is restart
+    for packet in (b"[]", b"\xff{", b'{"kind": "snapshot", "camera": "c"}', b'{"kind": "restart"}'):
+        peer.send(packet)
+    assert link.orders() == [{"kind": "snapshot", "camera": "c"}, {"kind": "restart"}]
+    assert link.orders() == []
     link.close()
     peer.close()
     server.close()

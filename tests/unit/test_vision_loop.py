@@ -28,13 +28,14 @@ class FakeDetector:
     """Sees the same every time, takes a given time for it, and can be told to fail."""
 
     classes = ("person", "car")
+    threshold = 0.3
 
     def __init__(self, clock: VirtualClock | None = None, takes_s: float = 0.0) -> None:
         self.sees: list[Detection] = [WALKER]
         self.failure: ModelOutputError | None = None
         self._clock, self._takes_s = clock, takes_s
 
-    def detect(self, image: "npt.NDArray[np.uint8]") -> list[Detection]:
+    def detect(self, image: "npt.NDArray[np.uint8]", threshold: float | None = None) -> list[Detection]:
         if self._clock is not None:
             self._clock.sleep_s(self._takes_s)
         if self.failure is not None:
