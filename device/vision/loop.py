@@ -8,9 +8,10 @@ longer than ``WAIT_S``.
 import collections
 import logging
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from device.vision.pixel_tracks import PixelTracks
 from device.vision.slot import CameraSlot
 from device.zones import road_users
 from hal.clock import NS_PER_MS, NS_PER_S, Clock
@@ -23,6 +24,8 @@ _BLIND_WAIT_S = 0.005
 """Waiting time where a driver cannot say when it has a picture."""
 STATUS_EVERY_S = 1.0
 _REMEMBERED = 1000
+KEEPS_ALIVE = 0.1
+"""Boxes from this score on keep a track in pixels alive; nothing else is done with those that are not believed."""
 
 Sink = Callable[[dict[str, Any]], object]
 log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class VisionLoop:
         self._turns = collections.deque(cameras)
         self._cameras = tuple(cameras)
         self._detector = detector
+        self._tracks = {slot.id: PixelTracks(detector.threshold) for slot in cameras} if detector is not None else {}
         self._sink = sink
         self._clock = clock
         self._keep = keep
@@ -82,23 +86,25 @@ class VisionLoop:
             slot.close()
 
     def _see(self, slot: CameraSlot, frame: CameraFrame) -> None:
-        detections = self._detect(frame)
-        if detections is not None:
+        found = self._detect(frame)
+        if found is not None and self._detector is not None:
             done_ns = self._clock.monotonic_ns()
-            self._sink(observation(slot, frame, detections))
+            self._sink(observation(slot, frame, [one for one in found if one.score >= self._detector.threshold]))
             self._latency_ns.append(done_ns - frame.captured_ns)
             slot.inferred(done_ns)
             self.frames += 1
+            self._tracks[slot.id].update(frame.captured_ns, found)
         slot.look(frame)
         for keep in self._keep:
             keep(frame)
 
     def _detect(self, frame: CameraFrame) -> list[Detection] | None:
+        """Every box, those that are not believed too."""
         if self._detector is None:
             return None
         started_ns = self._clock.monotonic_ns()
         try:
-            detections = self._detector.detect(frame.image)
+            detections = self._detector.detect(frame.image, min(self._detector.threshold, KEEPS_ALIVE))
         except ModelError as error:
             if self._output_problem is None:
                 log.error("camera=%s event=detector_failed reason=%r", frame.camera, str(error))
@@ -115,7 +121,8 @@ class VisionLoop:
             problem = slot.problem()
             if everything or self._told.get(slot.id, "") != problem:
                 self._told[slot.id] = problem
-                self._sink(camera_message(slot, problem, now_ns))
+                tracks = self._tracks.get(slot.id)
+                self._sink(camera_message(slot, problem, now_ns, tracks.passed if tracks is not None else {}))
         problem = self._model_problem or self._output_problem
         if everything or problem != self._told_problem:
             self._told_problem = problem
@@ -174,10 +181,11 @@ def observation(slot: CameraSlot, frame: CameraFrame, detections: Sequence[Detec
     }
 
 
-def camera_message(slot: CameraSlot, problem: str | None, now_ns: int) -> dict[str, Any]:
-    """The message to core on how a camera fares."""
+def camera_message(slot: CameraSlot, problem: str | None, now_ns: int, passed: Mapping[str, int]) -> dict[str, Any]:
+    """The message to core on how a camera fares, and how many road users of each class have passed it."""
     fps = round(slot.fps(now_ns), 1)
-    return {"kind": "camera", "camera": slot.id, "problem": problem, "fps": fps, "size": slot.size, **slot.counts()}
+    counts = {"passed": dict(passed), **slot.counts()}
+    return {"kind": "camera", "camera": slot.id, "problem": problem, "fps": fps, "size": slot.size, **counts}
 
 
 def _spread(name: str, values_ns: Sequence[int]) -> dict[str, float | None]:

@@ -9,6 +9,7 @@ pictures said. Nothing here decides a lamp: these are counts for the county's re
 import dataclasses
 import itertools
 import math
+import typing
 from collections.abc import Iterable, Sequence
 
 from hal.clock import NS_PER_S
@@ -92,6 +93,15 @@ class PixelTrack:
         return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
+class _Place(typing.NamedTuple):
+    """Where a box or a track is in a picture."""
+
+    x: float
+    y: float
+    size: float
+    corners: tuple[float, float, float, float]
+
+
 class PixelTracks:
     """The tracks of one camera. ``threshold`` is the score from which a box begins a track."""
 
@@ -107,29 +117,30 @@ class PixelTracks:
     def update(self, now_ns: int, detections: Sequence[Detection]) -> list[PixelTrack]:
         """Takes the boxes of a picture, those below the threshold too; the tracks that it showed."""
         self._forget(now_ns)
-        boxes = _once(detections)
+        boxes = [(found, _placed(_state(found))) for found in _once(detections)]
+        tracks = [(track, _placed(_ahead(track, now_ns))) for track in self._tracks]
         taken: set[int] = set()
-        shown: list[PixelTrack] = []
+        shown: dict[int, PixelTrack] = {}
         # First the boxes that the detector is sure of; what is left of the tracks may take a doubtful one.
         for sure in (True, False):
-            found = [index for index, box in enumerate(boxes) if (box.score >= self._threshold) is sure]
-            free = [track for track in self._tracks if track not in shown]
-            pairs = sorted(
+            pairs = [
                 (cost, track.id, index, track)
-                for track in free
-                for index in found
-                if (cost := _misfit(track, boxes[index], now_ns)) is not None
-            )
-            for _cost, _id, index, track in pairs:
-                if index not in taken and track not in shown:
+                for index, (found, box) in enumerate(boxes)
+                if (found.score >= self._threshold) is sure
+                for track, place in tracks
+                if track.id not in shown and (cost := _misfit(track, place, found.cls, box, now_ns)) is not None
+            ]
+            for _cost, number, index, track in sorted(pairs):
+                if index not in taken and number not in shown:
                     taken.add(index)
-                    shown.append(track)
-                    self._see(track, boxes[index], now_ns)
-        for index, box in enumerate(boxes):
-            if index not in taken and box.score >= self._threshold:
-                self._tracks.append(_begin(next(self._ids), box, now_ns))
-                shown.append(self._tracks[-1])
-        return shown
+                    shown[number] = track
+                    self._see(track, boxes[index][0], now_ns)
+        for index, (found, _box) in enumerate(boxes):
+            if index not in taken and found.score >= self._threshold:
+                begun = _begin(next(self._ids), found, now_ns)
+                self._tracks.append(begun)
+                shown[begun.id] = begun
+        return list(shown.values())
 
     def _see(self, track: PixelTrack, box: Detection, now_ns: int) -> None:
         gap_s = (now_ns - track.seen_ns) / NS_PER_S
@@ -188,16 +199,22 @@ def _size(state: Sequence[float]) -> float:
     return math.sqrt(max(state[2], 1.0) * max(state[3], 1.0))
 
 
-def _misfit(track: PixelTrack, box: Detection, now_ns: int) -> float | None:
-    """How badly a box fits a track, or None where it cannot be the same road user."""
-    if (box.cls == PERSON) is not (track.cls == PERSON):
+def _placed(state: Sequence[float]) -> _Place:
+    return _Place(state[0], state[1], _size(state), _corners(state))
+
+
+def _misfit(track: PixelTrack, ahead: _Place, cls: str, box: _Place, now_ns: int) -> float | None:
+    """How badly a box fits a track that should be ``ahead``, or None where it cannot be the same road user."""
+    sizes = ahead.size + box.size
+    # What does not even come near is most of all pairs: nothing else is asked of it.
+    if abs(ahead.x - box.x) > sizes or abs(ahead.y - box.y) > sizes:
         return None
-    ahead, measured = _ahead(track, now_ns), _state(box)
-    sizes = _size(ahead), _size(measured)
-    if max(sizes) > SIZE_RATIO_MOST * min(sizes):
+    if (cls == PERSON) is not (track.cls == PERSON):
         return None
-    off = math.dist(ahead[:2], measured[:2]) / (sum(sizes) / 2)
-    shared = iou(_corners(ahead), _corners(measured))
+    if max(ahead.size, box.size) > SIZE_RATIO_MOST * min(ahead.size, box.size):
+        return None
+    off = math.hypot(ahead.x - box.x, ahead.y - box.y) / (sizes / 2)
+    shared = iou(ahead.corners, box.corners)
     kept_place = track.stands or now_ns - track.seen_ns > UNSEEN_S * NS_PER_S
     if shared < STANDS_IOU if kept_place else shared < GATE_IOU and off > GATE_SIZES:
         return None

@@ -125,6 +125,21 @@ def test_the_sites_cap_on_the_rate_holds() -> None:
     assert len(of_kind(said, "observation")) - 11 <= last["pictures"] <= len(of_kind(said, "observation"))
 
 
+def test_what_is_not_believed_is_no_observation_and_who_passed_is_counted() -> None:
+    """A walker crosses the picture for two seconds, half of the time a faint box."""
+    detector = FakeDetector()
+    bench = Bench(VirtualClock(), detector, {"c_a": SimOptions(fps=10)})
+    for step in range(20):
+        score = 0.8 if step < 5 or step % 2 else 0.15
+        detector.sees = [Detection("person", score, 20.0 * step, 100, 20.0 * step + 40, 200)]
+        bench.run(0.1)
+    detector.sees = []
+    said = bench.run(3)
+    shown = [one for one in of_kind(bench.said, "observation") if one["boxes"]]
+    assert {box[1] for one in shown for box in one["boxes"]} == {0.8}
+    assert of_kind(said, "camera")[-1]["passed"] == {"person": 1}
+
+
 @pytest.mark.parametrize("shows", ["black", "bright", "grey", "frozen"])
 def test_a_blind_camera_is_told_within_four_seconds_and_the_other_is_not_blamed(shows: str) -> None:
     bench = Bench(VirtualClock(), FakeDetector(), {"c_blind": SimOptions(shows=shows), "c_well": SimOptions()})

@@ -12,14 +12,12 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
+from device.vision.loop import KEEPS_ALIVE
 from models.detector import Detection
 from models.onnx_detector import OnnxDetector, load_detector
 from tools.bench.figures import as_json
 from tools.footage.judge import Verdict, frames, judge
 from tools.footage.marks import Clip, clips
-
-KEEPS_ALIVE = 0.1
-"""Boxes from this score on may keep a track alive."""
 
 ARRIVALS = "side_road_day.mp4"
 """The clip from a pole, whose arrivals have bars; the other one, from a window, is told beside it."""
