@@ -177,7 +177,7 @@ def test_cut_off_in_the_middle_plays_to_there_and_is_exit_1(tmp_path: pathlib.Pa
 
 
 def test_a_cut_costs_a_second_and_never_goes_without_its_reason(tmp_path: pathlib.Path) -> None:
-    path = recording(tmp_path / "a.mcap", seconds=3)
+    path = recording(tmp_path / "a.mcap", seconds=4)  # beside the site file that it begins with
     whole, data = read(path), path.read_bytes()
     first_chunk_ends = next(cut for cut in range(len(data)) if _readable(path, data[:cut]) is not None)
     assert first_chunk_ends < len(data) / 3, "of the shortest file, two thirds are what came"
@@ -206,7 +206,7 @@ def _readable(path: pathlib.Path, data: bytes) -> Recorded | None:
 def test_one_cut_off_before_anything_came_says_that_its_site_file_can_be_read(
     tmp_path: pathlib.Path, run: Callable[..., Result]
 ) -> None:
-    path = recording(tmp_path / "a.mcap", seconds=3)
+    path = recording(tmp_path / "a.mcap", seconds=4)  # beside the site file that it begins with
     data = path.read_bytes()
     path.write_bytes(next(data[:cut] for cut in range(len(data)) if _readable(path, data[:cut]) is not None))
     result = run(str(path))
