@@ -6,10 +6,10 @@ SIM := .venv/.sim
 MUTATION := .venv/.mutation
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test sim check bench evidence evaluate ratchet mutants nightly system build lock golden docs clean
+.PHONY: help demo test sim check bench evidence evaluate evaluate-detector ratchet mutants nightly system build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: build  ## 守护一个演示路口 60 秒 / guards a demonstration junction for 60 s
 	sentinel demo --seconds 60
@@ -37,6 +37,9 @@ evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
 
 evaluate: sim  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
 	$(PY) -m tools.evaluate --write
+
+evaluate-detector: build  ## 检测器与两个公开模型同图并排评测(需要 ../shared)/ the detector beside two public ones on the same pictures
+	$(PY) -m tools.detector
 
 ratchet: sim  ## 同上,只看有没有退步 / the same, and fails only where it got worse than reached before
 	$(PY) -m tools.evaluate --no-worse
