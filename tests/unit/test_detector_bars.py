@@ -1,5 +1,6 @@
 """What is asked of the bundled models, and who is held against whom."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -29,6 +30,7 @@ def run(**ours: float) -> dict[str, dict[str, object]]:
         POLE: {OURS: figure(say["pole"], shift=say["shift"]), SMALL: figure(say["tiny"], shift=say["shift"])},
         CLOSE: {OURS: figure(say["close"], shift=say["shift"]), SMALL: figure(0.70, shift=say["shift"])},
     }
+    everywhere = dataclasses.replace(POLE, what=questions.ALL_CAMERAS)
     for asked, teacher in ((POLE, 0.46), (CLOSE, 0.72)):
         answers[asked] |= {NANODET: figure(teacher), YOLOX_WIDE: figure(teacher - 0.04)}
         for weather in WEATHERS:
@@ -38,6 +40,7 @@ def run(**ours: float) -> dict[str, dict[str, object]]:
                 NANODET: figure(teacher - 0.2),
                 YOLOX_WIDE: figure(teacher - 0.24),
             }
+    answers[everywhere] = answers[POLE]
     noise = np.array([1, 3, 1, 1, 2.0])
     times = {OURS: say["ms"] * noise, SMALL: 6 * noise, NANODET: 31 * noise, YOLOX_WIDE: 9 * noise}
     return {str(line["name"]): dict(line) for line in lines([OURS, SMALL], answers, times)}

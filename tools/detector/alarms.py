@@ -10,7 +10,7 @@ Known limit: 247 pictures are 23 seconds of road (and as many in each weather), 
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -171,8 +171,3 @@ def alarms(false: Sequence[tuple[float, Floats]]) -> int:
                 going.append((seen_s, box, pictures))
         going += [(at_s, box, 1) for box in boxes[free]]
     return confirmed
-
-
-def minutes(counted: Mapping[tuple[str, str], Counted]) -> float:
-    """Road time of one weather, minutes."""
-    return next(iter(counted.values())).seconds / 60

@@ -58,6 +58,8 @@ def _of(model: str, role: Role, answers: Answers, times: pace.Times) -> Iterator
         yield _line(f"{model}_pole_gain", pole.value, against, role.pole_gain)
         yield _line(f"{model}_pole_gain_low", pole.low, against)
     yield _line(f"{model}_pole_gain_high", pole.high, against)
+    everywhere = difference(answers, dataclasses.replace(POLE, what=questions.ALL_CAMERAS), model, role.teacher)
+    yield _line(f"{model}_pole_gain_all_cameras", everywhere.value, against)
     close = difference(answers, CLOSE, model, role.teacher)
     yield _line(f"{model}_close_gain_low", close.low, against, 0, above=True)
     yield _line(f"{model}_close_gain", close.value, against)

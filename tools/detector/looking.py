@@ -50,6 +50,9 @@ class Look:
     vehicle: Boxes
 
 
+Truth = tuple[Floats, Indices]
+"""Labels of a picture: N×4 xyxy px and their classes."""
+
 Looks = Mapping[tuple[str, str], Sequence[Look]]
 """By model and weather, in the order of the pictures."""
 
@@ -117,7 +120,7 @@ def view(pole: bool, pictures: Sequence[Picture], looks: Looks) -> View:
     shown = [pictures[i] for i in where]
     said = {key: [many[i] for i in where] for key, many in looks.items()}
     allowed = [_without_person(one.sample) if pole else (one.sample.boxes, one.sample.classes) for one in shown]
-    vehicles = [_as_one(one.sample) for one in shown]
+    vehicles = [vehicles_as_one(one.sample) for one in shown]
     kinds = {key: [_drop_person(one.kinds) if pole else one.kinds for one in many] for key, many in said.items()}
     vehicle = {key: [one.vehicle for one in many] for key, many in said.items()}
     kind_labels, vehicle_labels = _labels(allowed), _labels(vehicles)
@@ -134,15 +137,13 @@ def view(pole: bool, pictures: Sequence[Picture], looks: Looks) -> View:
     )
 
 
-Truth = tuple[Floats, Indices]
-
-
 def _without_person(sample: Sample) -> Truth:
     kept = sample.classes != PERSON
     return sample.boxes[kept], sample.classes[kept]
 
 
-def _as_one(sample: Sample) -> Truth:
+def vehicles_as_one(sample: Sample) -> Truth:
+    """Labels as a pole view's question takes them: persons out, every vehicle of the same class 0."""
     boxes, _ = _without_person(sample)
     return boxes, np.zeros(len(boxes), np.intp)
 

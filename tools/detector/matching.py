@@ -6,12 +6,16 @@ a gap (where both teachers see what nobody labelled): whoever asks decides wheth
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from models.boxes import Floats, Indices, select
 from models.training.data import overlap
 from models.training.teachers import CLASSES, Candidates
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 MATCH_IOU = 0.5
 """AP50."""
@@ -34,7 +38,7 @@ class Boxes:
     classes: Indices
     scores: Floats
 
-    def of(self, wanted: "np.typing.NDArray[np.bool_]") -> "Boxes":
+    def of(self, wanted: Mask) -> "Boxes":
         """Those that a mask names."""
         return Boxes(self.boxes[wanted], self.classes[wanted], self.scores[wanted])
 
@@ -70,7 +74,7 @@ def match(found: Boxes, labels: Floats, classes: Indices) -> Indices:
     return met
 
 
-def on_any(boxes: Floats, regions: Floats, iou: float = MATCH_IOU) -> "np.typing.NDArray[np.bool_]":
+def on_any(boxes: Floats, regions: Floats, iou: float = MATCH_IOU) -> Mask:
     """Which boxes overlap one of the regions."""
     if not len(regions):
         return np.zeros(len(boxes), np.bool_)
@@ -99,7 +103,7 @@ class Ranked:
     cls: Indices
     height_px: Floats
     label: Indices
-    in_gap: "np.typing.NDArray[np.bool_]"
+    in_gap: Mask
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

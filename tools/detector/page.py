@@ -17,8 +17,8 @@ from tools.detector.curves import ROUNDS, SEED, Estimate
 from tools.detector.looking import CLEAR, GAP_SCORE, IN_WEATHERS, View
 from tools.detector.questions import ALL_CAMERAS, GAPS_ASIDE, SEEN_CAMERAS, Answer, Answers, Asked
 
-SECTION, CANDIDATES = "evaluation", "candidates"
-"""Sections of the page: this command writes the first, training keeps the second."""
+SECTION = "evaluation"
+"""The section of ``models/README.md`` that this command writes; ``candidates`` beside it is kept by hand."""
 
 Alarms = Mapping[tuple[str, str], Counted]
 

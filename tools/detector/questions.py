@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from models.boxes import Floats
 from models.training.teachers import CLASSES
@@ -20,9 +19,7 @@ from tools.detector.curves import Draws, Estimate, average_precision, estimate, 
 from tools.detector.degrade import WEATHERS
 from tools.detector.light import Light
 from tools.detector.looking import CLEAR, View
-from tools.detector.matching import VEHICLES, Labels, Ranked
-
-Mask = npt.NDArray[np.bool_]
+from tools.detector.matching import VEHICLES, Labels, Mask, Ranked
 
 HEIGHTS: Mapping[str, tuple[float, float]] = {
     "under 16 px": (0, 16),

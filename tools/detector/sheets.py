@@ -19,8 +19,8 @@ from models.boxes import Floats, Image
 from models.training.teachers import CLASSES
 from tools.detector import split
 from tools.detector.errors import CannotMeasure
-from tools.detector.looking import CLEAR, IN_WEATHERS, Look, Looks, Picture, drawn_in
-from tools.detector.matching import PERSON, Boxes, match, on_any
+from tools.detector.looking import IN_WEATHERS, Look, Looks, Picture, Truth, drawn_in, vehicles_as_one
+from tools.detector.matching import Boxes, match, on_any
 from tools.detector.scorers import NANODET, Contestant
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -85,13 +85,9 @@ def _sure(look: Look, pole: bool, threshold: float) -> Boxes:
     return found.of(found.scores >= np.float32(threshold))
 
 
-def _truth(picture: Picture) -> "tuple[Floats, np.typing.NDArray[np.intp]]":
-    """Labels as the view's question takes them: on a pole view vehicles alone, as one class."""
+def _truth(picture: Picture) -> Truth:
     sample = picture.sample
-    if not sample.pole:
-        return sample.boxes, sample.classes
-    boxes = sample.boxes[sample.classes != PERSON]
-    return boxes, np.zeros(len(boxes), np.intp)
+    return vehicles_as_one(sample) if sample.pole else (sample.boxes, sample.classes)
 
 
 def _missed(picture: Picture, mine: Look, theirs: Look, threshold: float) -> Iterator[Fault]:
@@ -118,7 +114,7 @@ def _false(picture: Picture, mine: Look, theirs: Look, threshold: float) -> Iter
         yield Fault(picture, said, said.boxes[row], (float(not also[row]), score), words)
 
 
-def sheet(faults: Sequence[Fault], weather: str = CLEAR) -> Image:
+def sheet(faults: Sequence[Fault], weather: str) -> Image:
     """Tiles of TILE_PX, ACROSS a row."""
     tiles = [_tile(fault, weather) for fault in faults]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)

@@ -5,7 +5,7 @@
 - Glare: veiling light falls with the square of the angle from the lamp (CIE 146:2002, disability glare).
 - Lamps stand where the labelled vehicles are, as they would; every fifth vehicle stands unlit.
 
-Not modelled: motion blur of the longer exposure, red-eye of wet roads, blinking lamps, a night-vision filter.
+Not modelled: motion blur of the longer exposure, reflections on a wet road, infrared cameras.
 """
 
 import numpy as np
