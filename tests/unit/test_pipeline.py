@@ -567,3 +567,5 @@ def test_what_a_face_had_spent_of_its_day_of_camera_alone_goes_on_where_it_was()
     spent.during(2.0)
     assert spent.pipeline.camera_alone_s(spent.now_ns) == {EAST: pytest.approx(3602.0, abs=0.2)}
     assert Node().pipeline.camera_alone_s(START_NS) == {}
+    barely = Node(camera_alone_s={EAST: 0.5})
+    assert barely.pipeline.camera_alone_s(START_NS) == {EAST: pytest.approx(0.5, abs=0.1)}, "half a second counts too"
