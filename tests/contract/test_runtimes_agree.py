@@ -59,7 +59,7 @@ def test_the_same_boxes(both: tuple[NetworkDetector, NetworkDetector]) -> None:
             assert a.score == pytest.approx(b.score, abs=1e-3)
             assert iou((a.x0, a.y0, a.x1, a.y1), (b.x0, b.y0, b.x1, b.y1)) >= 0.99
             compared += 1
-    assert compared > (300 if SHARED.exists() else 0)
+    assert compared > 300 or not SHARED.exists(), "noise alone has no boxes"
 
 
 def test_the_same_numbers_before_suppression(both: tuple[NetworkDetector, NetworkDetector]) -> None:
