@@ -480,7 +480,9 @@ class Voice(Strict):
 
 class DetectorSettings(Strict):
     manifest: str | None = setting(
-        "模型清单路径;不填用自带模型", "model manifest; the bundled model if empty", default=None
+        "检测模型:standard(自带,不填即是)、tiny(自带,给 Pi 4)或清单路径",
+        "the model: standard (bundled, taken if empty), tiny (bundled, for a Pi 4), or the path of a manifest",
+        default=None,
     )
     threshold: float | None = setting("置信度阈值;不填用清单里的", "score threshold", default=None, ge=0.05, le=0.95)
     runtime: Literal["onnxruntime", "ncnn"] = setting(

@@ -13,8 +13,13 @@ import pydantic
 from models.detector import ROAD_USERS
 from models.errors import ManifestError, ModelFileError
 
-BUNDLED = pathlib.Path(__file__).parent / "weights" / "road_users_nano_416.json"
-"""The manifest of the model that comes with the package."""
+_WEIGHTS = pathlib.Path(__file__).parent / "weights"
+
+BUNDLED_MODELS = {"standard": _WEIGHTS / "road_users_nano_416.json", "tiny": _WEIGHTS / "road_users_tiny.json"}
+"""The manifests of the models that come with the package: ``tiny`` is for a Pi 4."""
+
+BUNDLED = BUNDLED_MODELS["standard"]
+"""What runs unless another is named."""
 
 MAX_MANIFEST_BYTES = 64 * 1024
 """A manifest is a page of text; anything larger is the wrong file."""
@@ -103,8 +108,17 @@ class Manifest(_Strict):
         return classes
 
 
+def located(named: pathlib.Path) -> pathlib.Path:
+    """The manifest that a path or one bare word, ``standard`` or ``tiny``, names."""
+    return BUNDLED_MODELS.get(str(named), named)
+
+
 def read_manifest(path: pathlib.Path) -> Manifest:
-    """Reads and checks a manifest. Raises ModelFileError (not there) or ManifestError (not acceptable)."""
+    """Reads and checks a manifest, or that of a bundled model by its word (``located``).
+
+    Raises ModelFileError (not there) or ManifestError (not acceptable).
+    """
+    path = located(path)
     try:
         with path.open("rb") as file:
             text = file.read(MAX_MANIFEST_BYTES + 1)
@@ -128,7 +142,7 @@ def read_manifest(path: pathlib.Path) -> Manifest:
 def read_weights(manifest_path: pathlib.Path, manifest: Manifest) -> bytes:
     """The weights beside the manifest, proven to be the named bytes. Raises ModelFileError."""
     named = ProvenFile(file=manifest.file, size_bytes=manifest.size_bytes, sha256=manifest.sha256)
-    return read_proven(manifest_path.parent, named)
+    return read_proven(located(manifest_path).parent, named)
 
 
 def read_proven(folder: pathlib.Path, named: ProvenFile) -> bytes:

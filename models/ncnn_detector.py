@@ -13,7 +13,7 @@ import numpy as np
 
 from models.boxes import Floats
 from models.errors import ManifestError, ModelFileError, ModelOutputError
-from models.manifest import BUNDLED, Manifest, read_manifest, read_proven
+from models.manifest import BUNDLED, Manifest, located, read_manifest, read_proven
 from models.network_detector import STRIDES, NetworkDetector
 
 INPUT = "in0"
@@ -107,7 +107,7 @@ def load_detector(
     manifest_path: pathlib.Path | None = None, *, threads: int = 1, threshold: float | None = None
 ) -> NcnnDetector:
     """Opens the bundled model, or the one whose manifest is named; ready and warm on return. Raises ModelError."""
-    path = BUNDLED if manifest_path is None else manifest_path
+    path = BUNDLED if manifest_path is None else located(manifest_path)
     manifest = read_manifest(path)
     if manifest.ncnn is None:
         raise ManifestError(f"{path}: no files for ncnn; use detector.runtime: onnxruntime, or a manifest with ncnn")

@@ -1,5 +1,8 @@
-"""How the bundled detector was made: not needed on a node, kept so that anyone can make it again.
+"""How the bundled detectors are made: not needed on a node, kept so that anyone can make them again.
 
-``train`` fine-tunes and exports (needs ``requirements.txt`` beside this file), ``evaluate`` measures (needs only what
-a node has), ``teachers`` runs the public detectors that we learn from and compare with.
+``python -m models.training RECIPE …`` goes from labelled pictures to an ONNX file and a report; ``requirements.txt``
+beside this file says what it needs. Down the way: ``labels`` (with what a teacher adds), ``pictures`` (what is drawn
+from them), ``graph``, ``narrow`` and ``prune`` (the network, and how it is made smaller), ``train``, ``shipping``,
+``quantise``, ``report``; then ``bundle`` puts the result into the package and ``export_ncnn`` makes the files of the
+second runtime.
 """

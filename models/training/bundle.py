@@ -1,19 +1,21 @@
-"""Writes the manifest beside a trained model, after checking that the node's own detector accepts the pair.
+"""Puts a finished candidate into the package: weights, and the manifest that proves them.
 
-python -m models.training.bundle --model model.onnx --name road_users_nano_416 --into models/weights
+    python -m models.training.bundle DIR --into models/weights
+
+``DIR`` is the ``--out`` of ``python -m models.training``; which bundled model it becomes is in its report. Invariants:
+a pair that the node's own detector refuses, or that is larger than its recipe allows, is not written.
 """
 
 import argparse
 import hashlib
 import pathlib
-import shutil
+import tempfile
 
 from models.detector import ROAD_USERS
-from models.manifest import InputSize, Manifest, ModelInput, Source
+from models.manifest import BUNDLED_MODELS, InputSize, Manifest, ModelInput, Source
 from models.onnx_detector import load_detector
-
-SIZES = (InputSize(height=416, width=416), InputSize(height=320, width=544))
-"""Square as trained, and wide for 16:9 cameras: the same cost (173,056 and 174,080 px), a third more scale there."""
+from models.training import files, report
+from models.training.recipes import MOST_BYTES, RECIPES
 
 SOURCES = (
     Source(
@@ -42,37 +44,64 @@ SOURCES = (
     ),
 )
 
+STANDARD = Source(
+    name="road_users standard",
+    author="this project",
+    licence="Apache-2.0",
+    used_for="starting weights, narrowed; teacher: soft targets",
+)
+"""What every other model of this project is made from."""
+
+
+def bundle(folder: pathlib.Path, into: pathlib.Path, *, threshold: float, overlap: float) -> pathlib.Path:
+    """Copies the weights, writes the manifest, opens the pair once; returns the manifest's path.
+
+    Raises ValueError when the weights are too large, ModelError when the detector refuses them.
+    """
+    known = report.read(folder)
+    recipe = RECIPES[known.candidate]
+    data = (folder / known.ships).read_bytes()
+    most = MOST_BYTES[recipe.model]
+    if len(data) > most:
+        raise ValueError(f"{folder / known.ships}: {len(data)} bytes; allowed for {recipe.model}: {most}")
+    name = BUNDLED_MODELS[recipe.model].stem
+    manifest = Manifest(
+        version=1,
+        name=name,
+        file=f"{name}.onnx",
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        input=ModelInput(
+            sizes=tuple(InputSize(height=height, width=width) for height, width in recipe.sizes),
+            layout="nhwc_bgr_uint8",
+            placing="letterbox_top_left",
+            pad=114,
+        ),
+        classes=ROAD_USERS,
+        threshold=threshold,
+        overlap=overlap,
+        max_detections=100,
+        licence="Apache-2.0",
+        sources=SOURCES if recipe.model == "standard" else (*SOURCES, STANDARD),
+    )
+    text = (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode("utf-8")
+    with tempfile.TemporaryDirectory() as trial:
+        for place in (pathlib.Path(trial), into):
+            files.write(place / manifest.file, data)
+            files.write(place / f"{name}.json", text)
+            load_detector(place / f"{name}.json")
+    return into / f"{name}.json"
+
 
 def main() -> None:
-    """Copies the weights, writes the manifest, opens the pair once."""
+    """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=pathlib.Path, required=True)
-    parser.add_argument("--name", default="road_users_nano_416")
+    parser.add_argument("folder", type=pathlib.Path, help="where the training wrote")
     parser.add_argument("--into", type=pathlib.Path, required=True)
     parser.add_argument("--threshold", type=float, default=0.3)
     parser.add_argument("--overlap", type=float, default=0.5)
     args = parser.parse_args()
-    data = args.model.read_bytes()
-    weights = args.into / f"{args.name}.onnx"
-    if args.model.resolve() != weights.resolve():
-        shutil.copyfile(args.model, weights)
-    manifest = Manifest(
-        version=1,
-        name=args.name,
-        file=weights.name,
-        size_bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        input=ModelInput(sizes=SIZES, layout="nhwc_bgr_uint8", placing="letterbox_top_left", pad=114),
-        classes=ROAD_USERS,
-        threshold=args.threshold,
-        overlap=args.overlap,
-        max_detections=100,
-        licence="Apache-2.0",
-        sources=SOURCES,
-    )
-    path = args.into / f"{args.name}.json"
-    path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    load_detector(path)
+    bundle(args.folder, args.into, threshold=args.threshold, overlap=args.overlap)
 
 
 if __name__ == "__main__":

@@ -22,23 +22,24 @@ import onnx
 from onnx.utils import Extractor
 
 from models.manifest import read_manifest, read_weights
+from models.training import graph, quantise
 
 LEVELS = 3
-PICTURE = "images"
-"""The tensor of pixels as float32, 1×3×H×W, in a bundled graph (``models.training.network``)."""
 
 
-def heads(graph: Any) -> list[str]:
+def heads(whole: Any) -> list[str]:
     """The tensors before decoding: class scores, box and objectness of each level, finest first."""
-    made_by = {name: node for node in graph.node for name in node.output}
+    made_by = {name: node for node in whole.node for name in node.output}
     return [made_by[f"{name}_{level}"].input[0] for level in range(LEVELS) for name in ("cls", "x", "obj")]
 
 
 def export(manifest_path: pathlib.Path) -> None:
     """Writes the two files beside the manifest and enters them in it. Raises ModelError, CalledProcessError."""
     manifest = read_manifest(manifest_path)
-    model = onnx.shape_inference.infer_shapes(onnx.load_from_string(read_weights(manifest_path, manifest)))
-    cut = Extractor(model).extract_model([PICTURE], heads(model.graph))
+    model = onnx.load_from_string(read_weights(manifest_path, manifest))
+    quantise.unpack(model)
+    model = onnx.shape_inference.infer_shapes(model)
+    cut = Extractor(model).extract_model([graph.CUT_INPUT], heads(model.graph))
     shapes = [f"[1,3,{size.height},{size.width}]" for size in manifest.input.sizes]
     entry = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,117 +1,185 @@
-"""Fine-tunes YOLOX-Nano to five road users and writes the ONNX file that the node runs.
+"""The training loop: a cut graph in, the same graph with better weights out, at any point able to go on after a stop.
 
-    python -m models.training.train --data DIR --start yolox_nano_416.onnx --teacher nanodet.onnx --out model.onnx
-
-Invariants: the same seed, data and thread count draw the same batches; the exported weights are the running average of
-the trained ones; nothing of the validation folder is read here.
+Invariants: the same recipe, samples, seed and thread count draw the same pictures and, on the same machine, give the
+same weights to the bit, interrupted or not; what comes out is the running average of the trained weights; nothing of
+the validation folder is read here.
 """
 
-import argparse
+import dataclasses
+import hashlib
+import json
 import logging
 import math
+import os
 import pathlib
-import pickle
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import onnx
 import torch
 
-from models.training import data, loss, network, teachers
+from models.training import checkpoint, corruptions, distil, loss, teachers
+from models.training.data import Sample
+from models.training.network import GraphModule, flatten, write_back
+from models.training.pictures import Batches, Picture
+from models.training.recipes import Recipe
 
-LOG = logging.getLogger("train")
-SIZE = 416
+LOG = logging.getLogger("training")
 
+SAVE_EVERY = 25
+"""Steps between checkpoints: about 20 s of two cores, for 15 MB written."""
 
-def _samples(folder: pathlib.Path, teacher: pathlib.Path, cache: pathlib.Path) -> list[data.Sample]:
-    """Labels with the teacher's additions; the teacher needs a minute or two, so its answers are kept in ``cache``."""
-    if cache.exists():
-        # Written by an earlier run of this very script, never taken from elsewhere.
-        kept: list[data.Sample] = pickle.loads(cache.read_bytes())
-        return kept
-    seer = teachers.NanoDetTeacher(teacher, threads=2)
-    samples = [data.fill_gaps(sample, seer) for sample in data.read_samples(folder)]
-    cache.write_bytes(pickle.dumps(samples))
-    return samples
+AVERAGE_KEEPS = 0.998
+"""Of the running average, each step: the mean of about the last 500 steps."""
 
+HARDEN_UNTIL = 0.3
+"""Share of the steps over which SiLU becomes ReLU; the rest is for the weights to settle."""
 
-def _truth(picture: data.Picture) -> loss.Truth:
-    return loss.Truth(*(torch.from_numpy(v) for v in (picture.boxes, picture.classes, picture.ignored)))
-
-
-def main() -> None:
-    """Trains, logging the loss every 20 steps; writes ``--out`` every ``--save-every`` steps and at the end."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, required=True, help="folder with images/ and labels/")
-    parser.add_argument("--start", type=pathlib.Path, required=True, help="published yolox_nano_416.onnx")
-    parser.add_argument("--teacher", type=pathlib.Path, required=True, help="nanodet_plus_m_1_5x_640x384.onnx")
-    parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--steps", type=int, default=900)
-    parser.add_argument("--batch", type=int, default=12)
-    parser.add_argument("--rate", type=float, default=8e-5)
-    parser.add_argument("--seed", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bf16", action="store_true", help="half the time a step, where the processor has bfloat16")
-    parser.add_argument("--save-every", type=int, default=300)
-    args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-
-    samples = _samples(args.data, args.teacher, args.out.with_suffix(".labels"))
-    LOG.info("%d images, %d boxes, %d regions without a loss", len(samples), *_totals(samples))
-    batches = data.Batches(samples, SIZE, args.seed)
-    published = network.read_published(args.start)
-    model = network.GraphModule(published).train().to(memory_format=torch.channels_last)
-    average = network.GraphModule(published).requires_grad_(False)
-    corners, strides = (torch.from_numpy(v) for v in teachers.grid(SIZE, SIZE))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=5e-4)
-    warm = max(1, args.steps // 20)
-
-    def pace(step: int) -> float:
-        if step < warm:
-            return float((step + 1) / warm)
-        turned: float = (step - warm) / max(1, args.steps - warm)
-        return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * turned))
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, pace)
-    # One drawing thread: it keeps the order of the random numbers, and a step takes longer than a batch.
-    with ThreadPoolExecutor(1) as drawing:
-        coming = drawing.submit(lambda: [batches.picture() for _ in range(args.batch)])
-        recent: list[float] = []
-        for step in range(1, args.steps + 1):
-            pictures = coming.result()
-            coming = drawing.submit(lambda: [batches.picture() for _ in range(args.batch)])
-            images = torch.from_numpy(np.stack([p.image for p in pictures])).permute(0, 3, 1, 2).float()
-            with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
-                heads = model(images.contiguous(memory_format=torch.channels_last))
-            outputs = network.flatten(heads)
-            value = loss.loss_of(*outputs, [_truth(p) for p in pictures], corners, strides)
-            optimiser.zero_grad(set_to_none=True)
-            value.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 20.0)
-            optimiser.step()
-            schedule.step()
-            _follow(average, model, min(0.998, (step + 1) / (step + 10)))
-            recent.append(value.item())
-            if step % 20 == 0:
-                LOG.info("step %d loss %.3f", step, sum(recent) / len(recent))
-                recent.clear()
-            if step % args.save_every == 0 or step == args.steps:
-                network.write_back(published, dict(average.named_parameters()))
-                onnx.save(network.ship(published), str(args.out))
-                LOG.info("wrote %s", args.out)
+AHEAD = 2
+"""Batches drawn ahead by each drawing thread."""
 
 
-def _follow(average: torch.nn.Module, model: torch.nn.Module, keep: float) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Machine:
+    """What a training runs on. It changes how numbers round, not what is learnt."""
+
+    threads: int
+    bf16: bool
+
+    @property
+    def device(self) -> torch.device:
+        """A GPU where there is one."""
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a training went: mean loss of each 20 steps, and the seconds of all its runs together."""
+
+    losses: tuple[float, ...]
+    seconds: float
+
+
+def pace(step: int, steps: int) -> float:
+    """Share of the full rate at a step (from 1): 5 % of the steps to warm up, then half a cosine down to 2 %."""
+    warm = max(1, steps // 20)
+    if step <= warm:
+        return step / warm
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - 1 - warm) / max(1, steps - warm)))
+
+
+def fit(
+    recipe: Recipe,
+    model: onnx.ModelProto,
+    teacher: onnx.ModelProto | None,
+    samples: list[Sample],
+    labels_key: str,
+    kept: pathlib.Path,
+    machine: Machine,
+) -> Outcome:
+    """Trains ``model`` (a cut graph) in place. ``kept`` is its checkpoint: gone on from where it is there."""
+    _repeatable(machine)
+    device, layout = machine.device, torch.channels_last
+    settings = _settings(recipe, model, teacher, labels_key, machine)
+    network = GraphModule(model).train().to(device, memory_format=layout)
+    average = GraphModule(model).requires_grad_(False).to(device)
+    judge = None if teacher is None else GraphModule(teacher).requires_grad_(False).to(device, memory_format=layout)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=5e-4)
+    done, losses, before_s = 0, [], 0.0
+    if kept.exists():
+        state = checkpoint.load(kept, settings)
+        network.load_state_dict(state.model)
+        average.load_state_dict(state.average)
+        optimiser.load_state_dict(state.optimiser)
+        done, losses, before_s = state.step, state.losses, state.seconds
+        LOG.info("goes on after step %d of %d", done, recipe.steps)
+    corners, strides = (torch.from_numpy(v).to(device) for v in teachers.grid(recipe.size, recipe.size))
+    batches = Batches(samples, size=recipe.size, batch=recipe.batch, seed=recipe.seed)
+    began = time.monotonic()
+    for step, pictures in _drawn(batches, done + 1, recipe.steps, machine.threads):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate * pace(step, recipe.steps)
+        network.hardness = min(1.0, step / (HARDEN_UNTIL * recipe.steps))
+        with torch.autocast(device.type, torch.bfloat16, enabled=machine.bf16):
+            heads = flatten(network(tensor([p.image for p in pictures], device)))
+        value = loss.loss_of(*heads, [truth(p, device) for p in pictures], corners, strides)
+        if judge is not None:
+            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=machine.bf16):
+                answers = flatten(judge(tensor([p.clean for p in pictures], device)))
+            value = value + recipe.distil * distil.soft_loss(heads, answers, corners, strides)
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 20.0)
+        optimiser.step()
+        _follow(average, network, min(AVERAGE_KEEPS, (step + 1) / (step + 10)))
+        losses.append(value.item())
+        if step % 20 == 0:
+            LOG.info("step %d of %d, loss %.3f", step, recipe.steps, sum(losses[-20:]) / 20)
+        if step % SAVE_EVERY == 0 or step == recipe.steps:
+            seconds = before_s + time.monotonic() - began
+            parts = (network.state_dict(), average.state_dict(), optimiser.state_dict())
+            checkpoint.save(kept, settings, checkpoint.Checkpoint(step, *parts, losses, seconds))
+    write_back(model, average.state_dict())
+    return Outcome(tuple(losses), before_s + time.monotonic() - began)
+
+
+def _repeatable(machine: Machine) -> None:
+    torch.set_num_threads(machine.threads)
+    # A GPU adds in whatever order it likes unless told; this has to be in the environment before its first use.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Nothing here reads memory that it has not written; filling it first would cost a pass over every activation.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    # Several pictures are drawn at once; one of them in several threads as well would only get in the way.
+    cv2.setNumThreads(1)
+
+
+def _settings(
+    recipe: Recipe, model: onnx.ModelProto, teacher: onnx.ModelProto | None, labels_key: str, machine: Machine
+) -> str:
+    """What a checkpoint belongs to."""
+    said = {
+        "recipe": dataclasses.asdict(recipe),
+        "bf16": machine.bf16,
+        "labels": labels_key,
+        "corruptions": corruptions.NAME,
+        "start": _digest(model),
+        "teacher": None if teacher is None else _digest(teacher),
+    }
+    return json.dumps(said, sort_keys=True)
+
+
+def _digest(model: onnx.ModelProto) -> str:
+    return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _drawn(batches: Batches, first: int, last: int, threads: int) -> Iterator[tuple[int, list[Picture]]]:
+    """The batches of steps ``first`` to ``last`` in order, drawn ahead."""
+    with ThreadPoolExecutor(threads) as drawing:
+        coming: dict[int, Future[list[Picture]]] = {}
+        for step in range(first, last + 1):
+            for ahead in range(step, min(step + AHEAD * threads, last + 1)):
+                if ahead not in coming:
+                    coming[ahead] = drawing.submit(batches.batch, ahead)
+            yield step, coming.pop(step).result()
+
+
+def tensor(images: list[teachers.Image], device: torch.device) -> torch.Tensor:
+    """Pictures as the network takes them: B×3×H×W floats 0–255, channels last in memory."""
+    planes = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float()
+    return planes.contiguous(memory_format=torch.channels_last)
+
+
+def truth(picture: Picture, device: torch.device) -> loss.Truth:
+    """What the loss asks of a picture."""
+    parts = (picture.boxes, picture.classes, picture.ignored)
+    return loss.Truth(*(torch.from_numpy(v).to(device) for v in parts))
+
+
+def _follow(average: torch.nn.Module, network: torch.nn.Module, keep: float) -> None:
     with torch.no_grad():
-        for ours, theirs in zip(average.parameters(), model.parameters(), strict=True):
+        for ours, theirs in zip(average.parameters(), network.parameters(), strict=True):
             ours.lerp_(theirs, 1 - keep)
-
-
-def _totals(samples: list[data.Sample]) -> tuple[int, int]:
-    return sum(len(s.boxes) for s in samples), sum(len(s.ignored) for s in samples)
-
-
-if __name__ == "__main__":
-    main()

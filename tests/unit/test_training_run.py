@@ -1,0 +1,203 @@
+"""Training itself: it learns, it is the same again, and after a power cut it ends where it would have ended anyway."""
+
+import dataclasses
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+
+from models.manifest import BUNDLED, read_manifest
+
+REASON = "a package of training alone: models/training/requirements.txt"
+onnx = pytest.importorskip("onnx", reason=f"onnx is {REASON}")
+torch = pytest.importorskip("torch", reason=f"torch is {REASON}")
+
+import onnxruntime as ort  # noqa: E402
+
+from models.training import checkpoint, distil, graph, loss, narrow, prune, teachers, train  # noqa: E402
+from models.training.data import Sample, read_samples  # noqa: E402
+from models.training.network import GraphModule, flatten, write_back  # noqa: E402
+from models.training.pictures import Batches  # noqa: E402
+from models.training.recipes import Recipe  # noqa: E402
+
+WEIGHTS = BUNDLED.with_name(read_manifest(BUNDLED).file)
+RECIPE = Recipe("trial", "tiny", ((64, 64),), integer=False, hard=True, distil=0.5, steps=5, batch=2, size=64)
+MACHINE = train.Machine(threads=1, bf16=False)
+
+
+@pytest.fixture
+def samples(tmp_path: pathlib.Path) -> list[Sample]:
+    """Two streets of 160×120 px, in each a dark block that is called a car."""
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    for name in ("hw_street", "atl_street"):
+        image = np.full((120, 160, 3), 150, np.uint8)
+        image[40:80, 60:120] = 40
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.jpg"), image)
+        (tmp_path / "labels" / f"{name}.txt").write_text("2 0.5625 0.5 0.375 0.3333\n", "ascii")
+    return read_samples(tmp_path)
+
+
+def start(recipe: Recipe = RECIPE) -> "onnx.ModelProto":
+    model = graph.read(WEIGHTS)
+    if recipe.hard:
+        graph.harden(model)
+    return model
+
+
+def trained(
+    samples: list[Sample], kept: pathlib.Path, recipe: Recipe = RECIPE
+) -> tuple["onnx.ModelProto", train.Outcome]:
+    model = start(recipe)
+    outcome = train.fit(recipe, model, graph.read(WEIGHTS), samples, "labels", kept, MACHINE)
+    return model, outcome
+
+
+def noise(count: int, side: int) -> "torch.Tensor":
+    return torch.from_numpy(np.random.default_rng(3).uniform(0, 255, (count, 3, side, side)).astype(np.float32))
+
+
+class TestInterrupted:
+    def test_a_run_cut_off_and_resumed_ends_with_the_same_bits(
+        self, samples: list[Sample], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(train, "SAVE_EVERY", 2)
+        whole, outcome = trained(samples, tmp_path / "whole.pt")
+        draw = Batches.batch
+
+        def power_cut(self: Batches, step: int) -> list[object]:
+            if step == 4:
+                raise KeyboardInterrupt
+            return draw(self, step)
+
+        with monkeypatch.context() as cut:
+            cut.setattr(Batches, "batch", power_cut)
+            with pytest.raises(KeyboardInterrupt):
+                trained(samples, tmp_path / "cut.pt")
+        assert torch.load(tmp_path / "cut.pt", weights_only=True)["step"] == 2
+        resumed, again = trained(samples, tmp_path / "cut.pt")
+        assert again.losses == outcome.losses
+        assert len(again.losses) == RECIPE.steps
+        assert resumed.SerializeToString() == whole.SerializeToString()
+        assert whole.SerializeToString() != start().SerializeToString()
+
+    def test_another_training_is_refused_and_says_which(self, samples: list[Sample], tmp_path: pathlib.Path) -> None:
+        trained(samples, tmp_path / "kept.pt", dataclasses.replace(RECIPE, steps=1))
+        with pytest.raises(ValueError, match=r"kept\.pt: of another training.*another --out"):
+            trained(samples, tmp_path / "kept.pt", dataclasses.replace(RECIPE, steps=1, seed=21))
+
+    def test_a_disk_that_is_full_leaves_the_last_checkpoint(
+        self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "kept.pt"
+        weights = {"w": torch.arange(3.0)}
+        checkpoint.save(path, "one", checkpoint.Checkpoint(25, weights, weights, {}, [1.0], 2.0))
+
+        def full(_handle: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("models.training.files.os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            checkpoint.save(path, "one", checkpoint.Checkpoint(50, weights, weights, {}, [1.0], 4.0))
+        assert checkpoint.load(path, "one").step == 25
+
+
+def test_the_loss_falls_on_a_street_seen_again_and_again(samples: list[Sample], tmp_path: pathlib.Path) -> None:
+    recipe = dataclasses.replace(RECIPE, hard=False, distil=0.0, steps=24, rate=5e-4)
+    _, outcome = trained(samples, tmp_path / "kept.pt", recipe)
+    assert sum(outcome.losses[-6:]) < 0.8 * sum(outcome.losses[:6])
+
+
+def test_the_rate_warms_up_peaks_and_dies_away() -> None:
+    rates = [train.pace(step, 1000) for step in range(1, 1001)]
+    assert rates[0] == pytest.approx(0.02)
+    assert max(rates) == rates[49] == 1
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+    assert rates[-1] == pytest.approx(0.02, abs=1e-3)
+
+
+class TestNetwork:
+    def onnx_heads(self, model: "onnx.ModelProto", image: "torch.Tensor") -> list[np.ndarray]:
+        session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        return list(session.run(None, {graph.CUT_INPUT: image.numpy()}))
+
+    @pytest.mark.parametrize("hard", [False, True])
+    def test_torch_computes_what_the_graph_says_for_any_batch(self, hard: bool) -> None:
+        model, image = start(dataclasses.replace(RECIPE, hard=hard)), noise(2, 64)
+        with torch.no_grad():
+            heads = GraphModule(model)(image)
+        for ours, theirs in zip(heads, self.onnx_heads(model, image), strict=True):
+            assert ours.numpy() == pytest.approx(theirs, rel=1e-3, abs=2e-3)
+
+    def test_a_hardened_network_begins_as_the_soft_one(self) -> None:
+        soft, hard = GraphModule(start(dataclasses.replace(RECIPE, hard=False))), GraphModule(start())
+        hard.hardness = 0.0
+        with torch.no_grad():
+            for a, b in zip(soft(noise(1, 64)), hard(noise(1, 64)), strict=True):
+                assert a.numpy() == pytest.approx(b.numpy(), rel=1e-3, abs=1e-3)
+            hard.hardness = 1.0
+            assert (hard(noise(1, 64))[8] - soft(noise(1, 64))[8]).abs().max() > 0.1
+
+    def test_weights_find_their_way_back(self) -> None:
+        model = start()
+        network = GraphModule(model)
+        with torch.no_grad():
+            for value in network.parameters():
+                value.mul_(1.02)
+        write_back(model, network.state_dict())
+        with torch.no_grad():
+            heads = network(noise(1, 64))
+        for ours, theirs in zip(heads, self.onnx_heads(model, noise(1, 64)), strict=True):
+            assert ours.numpy() == pytest.approx(theirs, rel=1e-3, abs=5e-3)
+
+
+def test_a_pupil_that_answers_like_its_teacher_has_nothing_to_learn() -> None:
+    random = torch.Generator().manual_seed(1)
+    corners, strides = (torch.from_numpy(v) for v in teachers.grid(64, 64))
+    shapes = ((2, 84, 5), (2, 84, 4), (2, 84))
+    teacher = tuple(torch.randn(shape, generator=random) for shape in shapes)
+    pupil = tuple(value.clone().requires_grad_() for value in teacher)
+    same = distil.soft_loss(pupil, teacher, corners, strides)
+    same.backward()
+    assert max(value.grad.abs().max() for value in pupil) < 1e-5
+    for i in range(3):
+        other = list(teacher)
+        other[i] = other[i] + 1
+        assert distil.soft_loss(tuple(other), teacher, corners, strides) > same + 0.01
+
+
+def test_no_loss_is_asked_where_it_is_not_known_what_stands_there() -> None:
+    corners, strides = (torch.from_numpy(v) for v in teachers.grid(64, 64))
+    cls, raw = torch.zeros(1, 84, 5), torch.zeros(1, 84, 4)
+    obj = torch.full((1, 84), -10.0)
+    at = int(((corners * strides == 16).all(1) & (strides[:, 0] == 8)).nonzero()[0])
+    obj[0, at] = 8.0  # the network is sure of something at 16–24 px
+    nobody = torch.empty(0, 4), torch.empty(0, dtype=torch.int64)
+    known = loss.loss_of(cls, raw, obj, [loss.Truth(*nobody, torch.empty(0, 4))], corners, strides)
+    unknown = loss.loss_of(cls, raw, obj, [loss.Truth(*nobody, torch.tensor([[8.0, 8, 32, 32]]))], corners, strides)
+    assert known > 7
+    assert unknown < 0.1
+
+
+def test_narrowing_asks_the_loss_again_after_every_tenth(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(narrow, "PICTURES", 2)
+    asked = []
+    worth = narrow.worth
+
+    def counted(model: "onnx.ModelProto", *rest: object) -> dict[str, np.ndarray]:
+        asked.append(graph.cost(model, *prune.REFERENCE)[0])
+        return worth(model, *rest)
+
+    monkeypatch.setattr(narrow, "worth", counted)
+    whole = graph.read(WEIGHTS)
+    full = graph.cost(whole, *prune.REFERENCE)[0]
+    smaller = narrow.narrow(whole, dataclasses.replace(RECIPE, keep=0.8), samples)
+    assert [round(macs / full, 1) for macs in asked] == [1.0, 0.9]
+    assert 0.75 * full < graph.cost(smaller, *prune.REFERENCE)[0] <= 0.8 * full
+    with torch.no_grad():
+        cls, _, obj = flatten(GraphModule(smaller)(noise(1, 64)))
+    assert cls.shape == (1, 84, 5)
+    assert torch.isfinite(obj).all()
