@@ -480,8 +480,8 @@ class Voice(Strict):
 
 class DetectorSettings(Strict):
     manifest: str | None = setting(
-        "检测模型:standard(自带,不填即是)、tiny(自带,给 Pi 4)或清单路径",
-        "the model: standard (bundled, taken if empty), tiny (bundled, for a Pi 4), or the path of a manifest",
+        "检测模型:standard(自带,不填即是)或清单路径;tiny(给 Pi 4)随附之后可用",
+        "the model: standard (bundled, taken if empty) or the path of a manifest; tiny, for a Pi 4, once it is bundled",
         default=None,
     )
     threshold: float | None = setting("置信度阈值;不填用清单里的", "score threshold", default=None, ge=0.05, le=0.95)
