@@ -5,8 +5,8 @@
 
 ``--resume`` goes on after an interruption and gives, on the same machine, the weights of an uninterrupted run to the
 bit. ``DIR`` then holds ``model.onnx`` (float weights), ``model_int8.onnx`` (the same, integer weights),
-``report.json``, ``labels.json`` (labels with the teacher's additions) and ``checkpoint.pt``. Needs ``requirements.txt``
-beside this file.
+``report.json``, and what a resumed run needs: ``labels.json`` (labels with the teacher's additions), ``start.onnx`` and
+``checkpoint.pt``. Needs ``requirements.txt`` beside this file.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from models.training import corruptions, files, graph, labels, quantise, report,
 from models.training.data import Sample
 from models.training.narrow import narrow
 from models.training.recipes import RECIPES, Recipe
-from models.training.train import Machine, Outcome, fit
+from models.training.train import Machine, Outcome, fit, repeatable
 
 LOG = logging.getLogger("training")
 
@@ -45,7 +45,8 @@ def run(
     resume: bool,
 ) -> report.Report:
     """Trains one candidate into ``out``. Raises FileExistsError when something is there and ``resume`` is not said."""
-    kept = out / "checkpoint.pt"
+    repeatable(machine)
+    kept, begun = out / "checkpoint.pt", out / "start.onnx"
     if kept.exists() and not resume:
         raise FileExistsError(f"{kept}: a training is here; go on with it (--resume) or name another --out")
     out.mkdir(parents=True, exist_ok=True)
@@ -53,12 +54,10 @@ def run(
     samples, key = labels.filled(train, teachers / LABEL_TEACHER, out / "labels.json", machine.threads)
     LOG.info("%d images, %d boxes", len(samples), sum(len(s.boxes) for s in samples))
     start = teachers / PUBLISHED if recipe.model == "standard" else standard
-    model = graph.read(start)
     teacher = graph.read(start) if recipe.distil else None
-    if recipe.keep < 1:
-        model = narrow(model, recipe, samples)
-    if recipe.hard:
-        graph.harden(model)
+    if not (resume and begun.exists()):
+        files.write(begun, _begin(recipe, start, samples).SerializeToString(deterministic=True))
+    model = onnx.load(str(begun))
     outcome = fit(recipe, model, teacher, samples, key, kept, machine)
     shipped = shipping.ship(model)
     files.write(out / FLOAT, shipped.SerializeToString(deterministic=True))
@@ -67,6 +66,16 @@ def run(
     done = _report(recipe, start, samples, key, machine, outcome, model, out)
     report.write(out, done)
     return done
+
+
+def _begin(recipe: Recipe, start: pathlib.Path, samples: list[Sample]) -> onnx.ModelProto:
+    """The graph that training begins with."""
+    model = graph.read(start)
+    if recipe.keep < 1:
+        model = narrow(model, recipe, samples)
+    if recipe.hard:
+        graph.harden(model)
+    return model
 
 
 def _report(

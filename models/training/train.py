@@ -57,7 +57,7 @@ class Machine:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a training went: mean loss of each 20 steps, and the seconds of all its runs together."""
+    """How a training went: the loss of each step, and the seconds of all its runs together."""
 
     losses: tuple[float, ...]
     seconds: float
@@ -80,8 +80,10 @@ def fit(
     kept: pathlib.Path,
     machine: Machine,
 ) -> Outcome:
-    """Trains ``model`` (a cut graph) in place. ``kept`` is its checkpoint: gone on from where it is there."""
-    _repeatable(machine)
+    """Trains ``model`` (a cut graph) in place. ``kept`` is its checkpoint: gone on from where it is there.
+
+    ``repeatable`` has been called before. Raises ValueError when the checkpoint is of another training.
+    """
     device, layout = machine.device, torch.channels_last
     settings = _settings(recipe, model, teacher, labels_key, machine)
     network = GraphModule(model).train().to(device, memory_format=layout)
@@ -126,7 +128,8 @@ def fit(
     return Outcome(tuple(losses), before_s + time.monotonic() - began)
 
 
-def _repeatable(machine: Machine) -> None:
+def repeatable(machine: Machine) -> None:
+    """Tells torch and OpenCV to compute the same way every time, for the rest of this process."""
     torch.set_num_threads(machine.threads)
     # A GPU adds in whatever order it likes unless told; this has to be in the environment before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -15,15 +16,33 @@ torch = pytest.importorskip("torch", reason=f"torch is {REASON}")
 
 import onnxruntime as ort  # noqa: E402
 
-from models.training import checkpoint, distil, graph, loss, narrow, prune, teachers, train  # noqa: E402
+from models.training import __main__ as command  # noqa: E402
+from models.training import (  # noqa: E402
+    bundle,
+    checkpoint,
+    distil,
+    graph,
+    labels,
+    loss,
+    narrow,
+    prune,
+    report,
+    teachers,
+    train,
+)
 from models.training.data import Sample, read_samples  # noqa: E402
 from models.training.network import GraphModule, flatten, write_back  # noqa: E402
 from models.training.pictures import Batches  # noqa: E402
-from models.training.recipes import Recipe  # noqa: E402
+from models.training.recipes import RECIPES, Recipe  # noqa: E402
 
 WEIGHTS = BUNDLED.with_name(read_manifest(BUNDLED).file)
 RECIPE = Recipe("trial", "tiny", ((64, 64),), integer=False, hard=True, distil=0.5, steps=5, batch=2, size=64)
 MACHINE = train.Machine(threads=1, bf16=False)
+
+
+@pytest.fixture(autouse=True)
+def one_way_to_compute() -> None:
+    train.repeatable(MACHINE)
 
 
 @pytest.fixture
@@ -115,6 +134,61 @@ def test_the_rate_warms_up_peaks_and_dies_away() -> None:
     assert max(rates) == rates[49] == 1
     assert rates[50:] == sorted(rates[50:], reverse=True)
     assert rates[-1] == pytest.approx(0.02, abs=1e-3)
+
+
+class Blind:
+    """A teacher of labels that sees nothing."""
+
+    def __init__(self, *_args: object, **_more: object) -> None:
+        pass
+
+    def candidates(self, _image: np.ndarray) -> teachers.Candidates:
+        return teachers.Candidates(np.empty((0, 4), np.float32), np.empty((0, 5), np.float32))
+
+
+class TestOneCommand:
+    @pytest.fixture
+    def ask(
+        self, samples: list[Sample], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[..., report.Report]:
+        """Runs a recipe on the two streets."""
+        folder = samples[0].path.parents[1]
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "train").symlink_to(folder)
+        (tmp_path / command.LABEL_TEACHER).write_bytes(b"a teacher")
+        monkeypatch.setattr(labels, "NanoDetTeacher", Blind)
+        monkeypatch.setattr(narrow, "PICTURES", 2)
+
+        def run(recipe: Recipe, *, resume: bool = False) -> report.Report:
+            out = tmp_path / "out"
+            return command.run(recipe, tmp_path / "data", tmp_path, WEIGHTS, out, MACHINE, resume=resume)
+
+        return run
+
+    def test_from_pictures_to_files_that_the_node_can_open_and_a_report(
+        self, ask: Callable[..., report.Report], tmp_path: pathlib.Path
+    ) -> None:
+        recipe = dataclasses.replace(RECIPES["tiny"], steps=2, batch=2, size=64, keep=0.9)
+        told = ask(recipe)
+        out = tmp_path / "out"
+        assert report.read(out).files == told.files
+        assert told.ships == "model_int8.onnx"
+        assert told.labels == {"images": 2, "boxes": 2, "regions_without_loss": 0}
+        assert told.parameters < graph.cost(graph.read(WEIGHTS), 64, 64)[1]
+        assert set(told.gmac) == {"416×416", "320×544"}
+        assert len(told.losses) == 1
+        path = bundle.bundle(out, tmp_path, threshold=0.3, overlap=0.5)
+        assert read_manifest(path).size_bytes == told.files["model_int8.onnx"]["bytes"] < 1_000_000
+
+    def test_a_finished_training_is_not_written_over(
+        self, ask: Callable[..., report.Report], tmp_path: pathlib.Path
+    ) -> None:
+        recipe = dataclasses.replace(RECIPES["tiny_silu"], steps=1, batch=1, size=64, keep=0.9)
+        told = ask(recipe)
+        with pytest.raises(FileExistsError, match=r"checkpoint\.pt.*--resume"):
+            ask(recipe)
+        (tmp_path / "out" / "model.onnx").unlink()
+        assert ask(recipe, resume=True).files == told.files
 
 
 class TestNetwork:
