@@ -24,7 +24,7 @@ from device.camera_alone_file import FILE as CAMERA_ALONE_FILE
 from device.camera_alone_file import CameraAloneFile
 from device.chronicle import Chronicle
 from device.control import ControlError, ControlServer
-from device.day import DayState, day_state
+from device.day import DayState, day_state, hazier
 from device.decision import first_shown
 from device.events import Event, EventKind
 from device.incident_files import IncidentFiles
@@ -33,7 +33,7 @@ from device.incidents import Incidents, Kept, trigger_of
 from device.journal import JournalWriter
 from device.journal_reader import JOURNAL_FILE
 from device.latency import Latency
-from device.observation import Observation, SensorProblem, camera_observation
+from device.observation import Observation, SensorProblem, camera_observation, camera_visibility
 from device.pipeline import Output, Pipeline
 from device.recording import Recording, RecordingError
 from device.runtime import Call, GuardLink, Inbox, Input, RadarInput, RadarThread, VisionInput, VisionReceiver
@@ -102,6 +102,7 @@ class Core:
         self.incident_files = IncidentFiles(state_dir / FOLDER, config, clock)
         self.vision_says: dict[str, Any] = {}
         self.camera_says: dict[str, dict[str, Any]] = {}
+        self.seen_m: dict[str, float | None] = {}
         self.output: Output | None = None
         self.day: DayState = self._read_day()
         self.incidents.day(self.started_ns, self.day)
@@ -217,7 +218,7 @@ class Core:
     def _from_vision(self, item: VisionInput) -> list[Observation]:
         message = item.message
         if message is None:
-            self.vision_says = {}
+            self.vision_says, self.camera_says, self.seen_m = {}, {}, {}
             return [SensorProblem(name, item.received_ns, "vision is not running") for name in self.config.cameras]
         try:
             kind = message["kind"]
@@ -225,6 +226,7 @@ class Core:
                 return [camera_observation(message)]
             if kind == "camera":
                 name = str(message["camera"])
+                self.seen_m[name] = camera_visibility(message)
                 self.camera_says[name] = dict(message)
                 return [SensorProblem(name, item.received_ns, message.get("problem"))]
             if kind == "vision":
@@ -270,7 +272,7 @@ class Core:
             meet = {event.face, *self.config.approaches[event.face].conflicts}
             for name, camera in self.config.cameras.items():
                 if meet & camera.zones.keys():
-                    self.vision.order("snapshot", camera=name)
+                    self.vision.tell({"kind": "snapshot", "camera": name})
 
     # --- core.sock -----------------------------------------------------------------------------------------------
 
@@ -309,6 +311,7 @@ class Core:
             "say": self._say,
             "record_start": self._record_start,
             "record_stop": lambda _args: self._record_stop(),
+            "accept_view": self._accept_view,
         }
         try:
             if call.verb not in verbs:
@@ -340,7 +343,7 @@ class Core:
         self.incident_files.configure(config)
         self._take_day(self.clock.monotonic_ns())
         if "vision" in restarts:
-            self.vision.order("restart")
+            self.vision.tell({"kind": "restart"})
         if "guard" in restarts:
             self.guard.restart_peer()
         restarts = [who for who in restarts if who != "pipeline"]
@@ -363,6 +366,15 @@ class Core:
 
     def _say(self, args: Mapping[str, Any]) -> dict[str, Any]:
         return self.speakers.test(str(args["clip"]), args.get("speaker"))
+
+    def _accept_view(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Vision forgets what the camera should see, and learns it anew from what it sees now."""
+        name = str(args["camera"])
+        if name not in self.config.cameras:
+            raise ControlError(f"no camera {name!r}; there are: {', '.join(self.config.cameras) or 'none'}")
+        if not self.vision.tell({"kind": "accept_view", "camera": name}):
+            raise ControlError("vision is not connected: see the part vision in the status")
+        return {"camera": name}
 
     def _record_start(self, args: Mapping[str, Any]) -> dict[str, Any]:
         prepared: Recording | None = args.get("recording")
@@ -401,7 +413,8 @@ class Core:
         )
 
     def _read_day(self) -> DayState:
-        return day_state(self.config, local_time(self.clock.wall_ns()), self.clock.quality())
+        day = day_state(self.config, local_time(self.clock.wall_ns()), self.clock.quality())
+        return hazier(day, self.seen_m.values())
 
     def _take_day(self, now_ns: int) -> None:
         """Reads the day state anew; a change is in force from the next step on, and is recorded."""

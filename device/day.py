@@ -6,6 +6,7 @@ night (a wrong hour must neither wake a village nor dim or delay a warning); wha
 
 import dataclasses
 import datetime
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -69,6 +70,13 @@ def day_state(config: SiteConfig, local: datetime.datetime, quality: ClockQualit
         wet=weather.wet,
         visibility_m=weather.visibility_m,
     )
+
+
+def hazier(day: DayState, seen_m: Iterable[float | None]) -> DayState:
+    """The day with the least visibility that anybody told: cameras (None: far, or unknown) can only take from what the
+    county or a technician has set."""
+    told = [far_m for far_m in (day.visibility_m, *seen_m) if far_m is not None]
+    return dataclasses.replace(day, visibility_m=min(told, default=None))
 
 
 def within(now: str, start: str, end: str) -> bool:

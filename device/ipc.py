@@ -13,9 +13,11 @@ a JSON object is dropped, never raised.
         vision -> core  {"kind": "observation", "camera", "captured_ns", "zones": {approach: {zone: {class: n}}},
                          "users": [{"approach", "zone", "class", "distance_m", "lateral_m"}, ...] if calibrated,
                          "boxes": [[class, score, x0, y0, x1, y1], ...]}
-                        {"kind": "camera", "camera", "problem": text | null, "fps"}, on a change and every second
+                        {"kind": "camera", "camera", "problem": text | null, "fps", counts, "view": {"state", …}},
+                         on a change and every second
                         {"kind": "vision", "ready", "problem": text | null, "inference_p99_ms"}, likewise
-        core -> vision  {"kind": "restart"}
+        core -> vision  {"kind": "restart"}, when its configuration changed
+                        {"kind": "accept_view", "camera"}: what this camera looks at now is right
     core.sock (core listens; a stream of JSON lines, see device.control)
 """
 

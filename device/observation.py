@@ -102,6 +102,13 @@ def camera_observation(message: Mapping[str, Any]) -> CameraObservation:
     return CameraObservation(str(message["camera"]), int(message["captured_ns"]), tuple(counts), tuple(users))
 
 
+def camera_visibility(message: Mapping[str, Any]) -> float | None:
+    """How far a camera says one can see, from its JSON form ``{"camera", "view": {"visibility_m"}}``; None: far, or it
+    does not know. Raises TypeError, ValueError or AttributeError on a message of another form."""
+    far_m = message.get("view", {}).get("visibility_m")
+    return None if far_m is None else max(0.0, _finite_m(far_m))
+
+
 def _finite_m(value: Any) -> float:
     """A length from a message. Raises ValueError on NaN and infinity, which JSON lets through."""
     length_m = float(value)

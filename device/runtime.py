@@ -152,14 +152,13 @@ class VisionReceiver(threading.Thread):
                     previous.shutdown(socket.SHUT_RDWR)
             threading.Thread(target=self._receive, args=(peer,), name="vision-peer", daemon=True).start()
 
-    def order(self, kind: str, **more: str) -> bool:
-        """Tells vision to ``restart`` with its new configuration, or to take a ``snapshot``; False when it is not
-        connected."""
+    def tell(self, message: dict[str, Any]) -> bool:
+        """Tells vision something; False when it is not connected or does not listen."""
         peer = self._peer
         if peer is None:
             return False
         with contextlib.suppress(OSError):
-            return ipc.send(peer, {"kind": kind, **more})
+            return ipc.send(peer, message)
         return False
 
     def close(self) -> None:

@@ -115,9 +115,7 @@ class Supervisor:
             "core": ["device.core", "--config", str(self._config_path), *run, *state],
         }
         if config.cameras:
-            # Pictures, where a site keeps them, go to the disk: the run folder is memory.
-            images = ["--images-dir", str(self.state_dir / "images")]
-            wanted["vision"] = ["device.vision", *site, *run, *images]
+            wanted["vision"] = ["device.vision", *site, *run, *state]
         if config.bridge is not None:
             wanted["bridge"] = ["cloud_bridge", *site, *run, *state]
         for name in set(self.children) - set(wanted):

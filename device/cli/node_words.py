@@ -62,6 +62,22 @@ _TABLE: tuple[tuple[str, str], ...] = (
         r"incident recordings: the day's bytes are spent, (?P<n>\d+) alerts not kept",
         N_("incident recordings: the day's bytes are spent, {n} alerts not kept"),
     ),
+    (
+        r"moved: its view is off by (?P<right>\S+) % across, (?P<down>\S+) % down, (?P<turn>\S+) degrees; "
+        r"turn it back, or accept: sentinel aim --accept",
+        N_(
+            "moved: its view is off by {right} % across, {down} % down, {turn} degrees; "
+            "turn it back, or accept: sentinel aim --accept"
+        ),
+    ),
+    (
+        r"(?P<n>\d+) pictures in a row cannot be decoded; check the cable and its plugs",
+        N_("{n} pictures in a row cannot be decoded; check the cable and its plugs"),
+    ),
+    (
+        r"unusable: its pictures are (?P<form>.+), allowed: uint8 \(height, width, 3\); mend its driver",
+        N_("unusable: its pictures are {form}, allowed: uint8 (height, width, 3); mend its driver"),
+    ),
     (r"not connected or not ready", N_("not connected or not ready")),
     (
         r"the wall clock cannot be trusted: voice quiet, lamp at full brightness",
@@ -71,8 +87,27 @@ _TABLE: tuple[tuple[str, str], ...] = (
 )
 
 
+_PICTURES: frozenset[str] = frozenset(
+    (
+        N_("black: the picture is black; is the lens covered, or the camera without night vision?"),
+        N_("overexposed: the picture is overexposed; is a lamp or the sun in the lens, or the exposure fixed?"),
+        N_("low_contrast: the picture has no contrast; clean the lens, look for fog or a hood"),
+        N_("frozen: the same picture again and again; power-cycle the camera"),
+        N_("dazzled: headlights shine into the lens; it counts again when they are gone"),
+        N_("blurred: the picture has lost its detail; clean the lens, unless there is fog or something before it"),
+        N_(
+            "moved: nothing of its view is left; turn it back, clear what is before it, or accept: "
+            "sentinel aim --accept"
+        ),
+    )
+)
+"""What device.vision.picture_health says of a picture, word for word."""
+
+
 def node_words(text: str) -> str:
     """A sentence of the node in the language in use."""
+    if text in _PICTURES:
+        return _(text)
     for pattern, message in _TABLE:
         found = re.fullmatch(pattern, text)
         if found is not None:

@@ -23,6 +23,7 @@ OWN: Mapping[str, Row] = {
     "doctor": Row("device.cli.doctor:command", N_("Look for what is wrong and say what to do")),
     "config": Row("device.cli.config:command", N_("Check, show and change the site file")),
     "calibrate": Row("device.cli.calibrate:command", N_("Teach a camera distances by known points on the road")),
+    "aim": Row("device.cli.aim:command", N_("Show whether a camera still looks where it should, or accept its view")),
     "lamp": Row("device.cli.lamp:command", N_("Light a lamp of the running node to test it")),
     "say": Row("device.cli.say:command", N_("Play a voice clip on the running node")),
     "detect": Row("device.cli.detect:command", N_("Detect road users in pictures or a video")),

@@ -1,4 +1,4 @@
-"""``python -m device.vision --config SITE.yaml --run-dir DIR``: the vision process.
+"""``python -m device.vision --config SITE.yaml --run-dir DIR --state-dir DIR``: the vision process.
 
 Invariants: a camera that will not open, or a model that will not load, is told to core with its reason and the rest
 goes on; the process ends with 0 at SIGTERM, with 75 when core says that its configuration has changed, with 2 when
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from device.ground_plane import GroundPlane
     from device.vision.images import ImageRecorder
     from device.vision.slot import CameraSlot
+    from device.vision.view_file import ViewFile
     from hal.interfaces import Camera
 
 NICE = 5
@@ -47,7 +48,11 @@ class _Stop:
         self.wanted = True
 
 
-def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, clock: Clock) -> int:
+IMAGES_FOLDER = "images"
+"""Of the state folder: the run folder is memory."""
+
+
+def run(config: pathlib.Path, run_dir: pathlib.Path, state_dir: pathlib.Path, clock: Clock) -> int:
     """Runs until told to stop; returns the exit status."""
     stop = _Stop()
     from configs.errors import ConfigError
@@ -60,10 +65,12 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
         return BAD_CONFIG
     from device.vision.link import CoreLink
     from device.vision.loop import VisionLoop
+    from device.vision.view_file import ViewFile
     from models.errors import ModelError
 
     link = CoreLink(run_dir / ipc.VISION_SOCKET, clock)
-    slots = [_slot(camera_id, site, clock) for camera_id in site.cameras]
+    files = {camera_id: ViewFile(state_dir, camera_id, camera, clock) for camera_id, camera in site.cameras.items()}
+    slots = [_slot(camera_id, site, clock, files[camera_id]) for camera_id in site.cameras]
     for slot in slots:
         slot.advance(clock.monotonic_ns())  # they open while the model loads
     detector, problem = None, None
@@ -76,6 +83,7 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
     except (ModelError, ImportError) as error:
         problem = str(error)
         log.error("event=model_refused reason=%r", problem)
+    images_dir = state_dir / IMAGES_FOLDER
     recorder = _recorder(images_dir, clock) if site.recording.images else None
     keep = [] if recorder is None else [recorder.keep]
     snapshots = None
@@ -94,15 +102,17 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
         while not stop.wanted:
             if link.connect():
                 loop.tell_all()
-            orders = link.orders()
-            if any(order.get("kind") == "restart" for order in orders):
-                log.info("event=restart reason=config_changed")
-                status = ipc.EXIT_RESTART
-                break
-            for order in orders:
-                if snapshots is not None and order.get("kind") == "snapshot":
-                    snapshots.ask(str(order.get("camera")))
-            loop.step()
+            for message in link.heard():
+                if message.get("kind") == "restart":
+                    log.info("event=restart reason=config_changed")
+                    status = ipc.EXIT_RESTART
+                    stop.wanted = True
+                elif message.get("kind") == "accept_view":
+                    loop.accept_view(str(message.get("camera")))
+                elif message.get("kind") == "snapshot" and snapshots is not None:
+                    snapshots.ask(str(message.get("camera")))
+            if not stop.wanted:
+                loop.step()
     finally:
         loop.close()
         link.close()
@@ -110,13 +120,16 @@ def run(config: pathlib.Path, run_dir: pathlib.Path, images_dir: pathlib.Path, c
             recorder.close()
         if snapshots is not None:
             snapshots.close()
+        for file in files.values():
+            file.close()
     log.info("event=stopped frames=%d dropped=%d", loop.frames, link.dropped)
     return status
 
 
-def _slot(camera_id: str, site: "SiteConfig", clock: Clock) -> "CameraSlot":
+def _slot(camera_id: str, site: "SiteConfig", clock: Clock, file: "ViewFile") -> "CameraSlot":
     from configs.errors import ConfigError
     from device.vision.slot import CameraSlot
+    from device.vision.view_health import ViewHealth
     from device.zones import areas_of
 
     entry = site.cameras[camera_id]
@@ -130,7 +143,8 @@ def _slot(camera_id: str, site: "SiteConfig", clock: Clock) -> "CameraSlot":
     except ConfigError as error:  # a file that nobody checked: the camera is a fault, it does not count in silence
         opener = functools.partial(_refuse, str(error))
     areas, max_fps = areas_of(entry.zones), site.detector.max_fps
-    return CameraSlot(camera_id, areas, clock, max_fps=max_fps, planes=planes, opener=opener)
+    view = ViewHealth(camera_id, areas, planes, view=file.read(), keep=file.keep)
+    return CameraSlot(camera_id, areas, clock, max_fps=max_fps, planes=planes, view=view, opener=opener)
 
 
 def _refuse(reason: str) -> "Camera":
@@ -165,12 +179,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m device.vision", description="cameras and the detector")
     parser.add_argument("--config", type=pathlib.Path, required=True, metavar="SITE.yaml")
     parser.add_argument("--run-dir", type=pathlib.Path, required=True, metavar="DIR", help="where vision.sock is")
-    parser.add_argument("--images-dir", type=pathlib.Path, metavar="DIR", help="for recorded images (default: run dir)")
+    parser.add_argument("--state-dir", type=pathlib.Path, required=True, metavar="DIR", help="views, recorded images")
     args = parser.parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="level=%(levelname)s process=vision %(message)s")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.nice(NICE)
-    return run(args.config, args.run_dir, args.images_dir or args.run_dir, SYSTEM_CLOCK)
+    return run(args.config, args.run_dir, args.state_dir, SYSTEM_CLOCK)
 
 
 if __name__ == "__main__":

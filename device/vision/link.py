@@ -49,10 +49,9 @@ class CoreLink:
         log.info("event=core_connected dropped=%d", self.dropped)
         return True
 
-    def orders(self) -> list[dict[str, Any]]:
-        """What core has said since the last call: ``restart`` (with the new configuration), ``snapshot`` (of a
-        ``camera``)."""
-        found: list[dict[str, Any]] = []
+    def heard(self) -> list[dict[str, Any]]:
+        """What core has said since the last call."""
+        messages: list[dict[str, Any]] = []
         while self._peer is not None:
             try:
                 message = ipc.receive(self._peer)
@@ -62,8 +61,8 @@ class CoreLink:
                 self._lose(str(error))
                 break
             if message is not None:
-                found.append(message)
-        return found
+                messages.append(message)
+        return messages
 
     def close(self) -> None:
         """Closes the connection."""

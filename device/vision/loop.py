@@ -85,11 +85,20 @@ class VisionLoop:
         for slot in self._cameras:
             slot.close()
 
+    def accept_view(self, camera: str) -> None:
+        """Has a camera learn its view anew: what it looks at is right."""
+        for slot in self._cameras:
+            if slot.id == camera:
+                slot.view.learn_anew()
+                self._status_ns = 0
+
     def _see(self, slot: CameraSlot, frame: CameraFrame) -> None:
+        dazzled = slot.dazzled(frame)
         found = self._detect(frame)
         if found is not None and self._detector is not None:
             done_ns = self._clock.monotonic_ns()
-            self._sink(observation(slot, frame, [one for one in found if one.score >= self._detector.threshold]))
+            if not dazzled:
+                self._sink(observation(slot, frame, [one for one in found if one.score >= self._detector.threshold]))
             self._latency_ns.append(done_ns - frame.captured_ns)
             slot.inferred(done_ns)
             self.frames += 1
@@ -185,7 +194,8 @@ def camera_message(slot: CameraSlot, problem: str | None, now_ns: int, passed: M
     """The message to core on how a camera fares, and how many road users of each class have passed it."""
     fps = round(slot.fps(now_ns), 1)
     counts = {"passed": dict(passed), **slot.counts()}
-    return {"kind": "camera", "camera": slot.id, "problem": problem, "fps": fps, "size": slot.size, **counts}
+    said = {"kind": "camera", "camera": slot.id, "problem": problem, "fps": fps, "size": slot.size, **counts}
+    return {**said, "view": slot.view.report()}
 
 
 def _spread(name: str, values_ns: Sequence[int]) -> dict[str, float | None]:

@@ -8,9 +8,15 @@ import collections
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from device.ground_plane import GroundPlane
-from device.vision.picture_health import PictureHealth, describe
+from device.vision.dazzle import Dazzle
+from device.vision.picture_health import Fault, PictureHealth, describe
+from device.vision.view_health import ViewHealth
+from device.vision.view_match import Sight, Where
 from device.zones import ZoneArea
 from hal.clock import NS_PER_S, Clock
 from hal.errors import DeviceLostError, HalError
@@ -38,12 +44,14 @@ class CameraSlot:
         *,
         max_fps: float,
         planes: Mapping[str, GroundPlane] | None = None,
+        view: ViewHealth | None = None,
         camera: Camera | None = None,
         opener: Callable[[], Camera] | None = None,
     ) -> None:
         self.id = camera_id
         self.areas = areas
         self.planes = planes or {}
+        self.view = ViewHealth(camera_id, areas, self.planes) if view is None else view
         self.tried = camera is not None
         self.size: tuple[int, int] | None = None
         self._clock = clock
@@ -57,10 +65,12 @@ class CameraSlot:
         self._retry_ns: int | None = 0
         self._due_ns = 0
         self._health = PictureHealth()
+        self._dazzle = Dazzle()
+        self._unusable: str | None = None
         self._rated: collections.deque[int] = collections.deque()
         self._rated_since_ns: int | None = None
         self._slow = False
-        self._pictures = 0
+        self._counts = {"pictures": 0, "unusable": 0, "resized": 0, "dazzled": 0}
 
     @property
     def is_open(self) -> bool:
@@ -109,21 +119,42 @@ class CameraSlot:
         except HalError as error:
             self._lose(str(error), now_ns + round(RETRY_S * NS_PER_S))
             return None
-        if frame is not None:
-            self._due_ns = max(self._due_ns + self._gap_ns, now_ns)
-            self.size = (frame.image.shape[1], frame.image.shape[0])
+        if frame is None:
+            return None
+        self._due_ns = max(self._due_ns + self._gap_ns, now_ns)
+        self._unusable = unusable(frame.image)
+        if self._unusable is not None:
+            self._counts["unusable"] += 1
+            return None
+        size = (frame.image.shape[1], frame.image.shape[0])
+        if self.size not in (None, size):
+            log.warning("camera=%s event=resized from=%s to=%s", self.id, self.size, size)
+            self._counts["resized"] += 1
+        self.size = size
         return frame
 
+    def dazzled(self, frame: CameraFrame) -> bool:
+        """Whether headlights blind the camera on this picture: its vote is to be ignored."""
+        dazzled = self._dazzle.look(frame.image, frame.captured_ns)
+        self._counts["dazzled"] += dazzled
+        return dazzled
+
     def look(self, frame: CameraFrame) -> None:
-        """Judges the picture itself (black, frozen, …)."""
-        self._health.observe(frame.image, frame.captured_ns)
+        """Judges the picture itself: black, frozen, …, and now and then the view that it shows."""
+        fault, now_ns = self._health.observe(frame.image, frame.captured_ns), frame.captured_ns
+        reduced = self._health.reduced
+        if self._health.looked_ns != now_ns or reduced is None:
+            return
+        self._dazzle.usual(frame.image, self._health.light.p50, now_ns)
+        if fault is None and self._dazzle.since_ns is None and self.view.due(now_ns):
+            self.view.look(reduced, now_ns)
 
     def inferred(self, now_ns: int) -> None:
         """Counts a picture that went through the detector."""
         if self._rated_since_ns is None:
             self._rated_since_ns = now_ns
         self._rated.append(now_ns)
-        self._pictures += 1
+        self._counts["pictures"] += 1
 
     def fps(self, now_ns: int) -> float:
         """Pictures a second through the detector, over the last two seconds."""
@@ -145,17 +176,26 @@ class CameraSlot:
         reason = own() if own is not None else None
         if reason is not None:
             return reason
+        if self._unusable is not None:
+            return self._unusable
         if self._health.fault is not None:
             return describe(self._health.fault)
+        if self._dazzle.since_ns is not None:
+            return describe(Fault.DAZZLED)
+        if self.view.moved is not None:
+            return self._moved(self.view.moved)
+        if self.view.blurred:
+            return describe(Fault.BLURRED)
         if self._slow:
             return f"slow: fewer than {self._least_fps:g} pictures a second get through the detector"
         return None
 
     def counts(self) -> dict[str, int]:
-        """Pictures that went through the detector, and the counters that its driver has."""
+        """Pictures that went through the detector, that were not usable or dazzled; changes of size; and the counters
+        that its driver has."""
         names = ("overwritten", "restarts", "undecodable")
         own = {name: int(getattr(self._camera, name)) for name in names if hasattr(self._camera, name)}
-        return {"pictures": self._pictures, **own}
+        return {**self._counts, **own}
 
     def close(self) -> None:
         """Releases the camera; one that is just being opened goes with the process."""
@@ -163,11 +203,20 @@ class CameraSlot:
             self._camera.close()
             self._camera = None
 
+    def _moved(self, sight: Sight) -> str:
+        if sight.where is Where.GONE:
+            return describe(Fault.MOVED)
+        right, down = self.view.moved_by(sight)
+        return (
+            f"{Fault.MOVED}: its view is off by {right:+d} % across, {down:+d} % down, "
+            f"{sight.turned_deg:+.0f} degrees; turn it back, or accept: sentinel aim --accept"
+        )
+
     def _lose(self, reason: str, retry_ns: int | None) -> None:
         log.error("camera=%s event=lost reason=%r", self.id, reason)
         self.close()
         self._reason, self._retry_ns = reason, retry_ns
-        self._health = PictureHealth()
+        self._health, self._dazzle, self._unusable = PictureHealth(), Dazzle(), None
         self._rated.clear()
         self._rated_since_ns = None
         self._slow = False
@@ -184,3 +233,11 @@ class CameraSlot:
             outcome = f"the driver is broken: {type(error).__name__}: {error}"
         finally:
             self._outcome = outcome
+
+
+def unusable(image: Any) -> str | None:
+    """Why a picture cannot be used, whatever its driver handed over; None when it can."""
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        return None if image.size else "unusable: its pictures are empty; power-cycle the camera"
+    form = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+    return f"unusable: its pictures are {form}, allowed: uint8 (height, width, 3); mend its driver"

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from hal.camera.mailbox import MailboxWriter
+from hal.camera.pixels import TOO_MANY, bgr_of
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
 from hal.parent import die_with_parent
 
@@ -128,7 +129,7 @@ def capture(request: Mapping[str, Any], events: socket.socket, mailbox: tuple[in
     writer: MailboxWriter | None = None
     shape: tuple[int, ...] = ()
     started_ns = clock.monotonic_ns()
-    grabbed = grabbed_this_pass = 0
+    grabbed = grabbed_this_pass = undecodable = in_a_row = 0
     next_ns = started_ns
     dropped = 0
     while True:
@@ -159,11 +160,21 @@ def capture(request: Mapping[str, Any], events: socket.socket, mailbox: tuple[in
         if captured_ns < next_ns - NS_PER_S / fps / 2:
             continue
         next_ns = max(next_ns + least_gap_ns, captured_ns)
-        ok, image = cap.retrieve(writer.buffer() if writer is not None else None)
-        if not ok or image is None:
-            continue
-        if image.ndim == 2:
-            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        ok, given = cap.retrieve(writer.buffer() if writer is not None else None)
+        if not ok or given is None:
+            undecodable += 1
+            in_a_row += 1
+            if in_a_row < TOO_MANY:
+                continue
+            reason = f"{in_a_row} pictures in a row cannot be decoded; check the cable, or set fourcc"
+            _tell(events, {"event": "failed", "reason": reason, "undecodable": undecodable})
+            return
+        in_a_row = 0
+        image = bgr_of(given)
+        if image is None:
+            reason = f"its pictures are {given.dtype} {given.shape}, allowed: grey or BGR of 8 bits; set fourcc: MJPG"
+            _tell(events, {"event": "failed", "reason": reason})
+            return
         if writer is None:
             shape = image.shape
             writer = MailboxWriter(*mailbox, height=shape[0], width=shape[1])
@@ -175,7 +186,7 @@ def capture(request: Mapping[str, Any], events: socket.socket, mailbox: tuple[in
         buffer = writer.buffer()
         if image.ctypes.data != buffer.ctypes.data:
             np.copyto(buffer, image)
-        writer.publish(captured_ns)
+        writer.publish(captured_ns, undecodable)
         if is_file and not request["realtime"]:
             writer.wait_returned()
 

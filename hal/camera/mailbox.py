@@ -26,17 +26,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SLOTS = 3
-_TOKEN = struct.Struct("<BQQQ")
+_TOKEN = struct.Struct("<BQQQQ")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Token:
-    """One published picture: its slot, its number from 1, when it was grabbed, how many were overwritten so far."""
+    """One published picture: its slot, its number from 1, when it was grabbed, and how many were overwritten, and could
+    not be decoded, so far."""
 
     slot: int
     sequence: int
     captured_ns: int
     overwritten: int
+    undecodable: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,15 +87,15 @@ class MailboxWriter:
         self._take_returns()
         return self._slots[self._free[-1]]
 
-    def publish(self, captured_ns: int) -> None:
-        """Makes the picture in ``buffer`` the newest one."""
+    def publish(self, captured_ns: int, undecodable: int = 0) -> None:
+        """Makes the picture in ``buffer`` the newest one. ``undecodable``: how many before it were none."""
         slot = self._free.pop()
         old = _read(self._mailbox_r)
         if old is not None:
             self._free.append(old.slot)
             self._overwritten += 1
         self._sequence += 1
-        os.write(self._mailbox_w, _TOKEN.pack(slot, self._sequence, captured_ns, self._overwritten))
+        os.write(self._mailbox_w, _TOKEN.pack(slot, self._sequence, captured_ns, self._overwritten, undecodable))
 
     def wait_returned(self) -> None:
         """Waits until the reader has taken everything published and given it back."""

@@ -120,8 +120,8 @@ class OpenCvCamera:
         self._due_ns = clock.monotonic_ns()
         self._problem: str | None = "starting"
         self._sequence = 0
-        self._overwritten_before = 0
-        self._overwritten = 0
+        self._overwritten_before = self._undecodable_before = 0
+        self._overwritten = self._undecodable = 0
         self._poll = select.epoll()
         self._closed = False
         nursery.enter()
@@ -135,6 +135,11 @@ class OpenCvCamera:
     def overwritten(self) -> int:
         """Pictures replaced by a newer one before anybody read them."""
         return self._overwritten_before + self._overwritten
+
+    @property
+    def undecodable(self) -> int:
+        """Pictures that came and were none."""
+        return self._undecodable_before + self._undecodable
 
     def problem(self) -> str | None:
         """Why no pictures come, or None."""
@@ -204,7 +209,7 @@ class OpenCvCamera:
         token, image = taken
         capture.alive_ns = now_ns
         self._problem = None
-        self._overwritten = token.overwritten
+        self._overwritten, self._undecodable = token.overwritten, token.undecodable
         self._sequence += 1
         return CameraFrame(self._camera, token.captured_ns, image, self._sequence)
 
@@ -255,6 +260,7 @@ class OpenCvCamera:
                 self._problem = "the file has come to its end"
                 self._poll.unregister(capture.events)
             else:
+                self._undecodable = event.get("undecodable", self._undecodable)
                 self._fail(now_ns, event["reason"], at_once=event.get("again", False))
                 return
 
@@ -296,7 +302,8 @@ class OpenCvCamera:
         capture.events.close()
         capture.mailbox.close()
         self._overwritten_before += self._overwritten
-        self._overwritten = 0
+        self._undecodable_before += self._undecodable
+        self._overwritten = self._undecodable = 0
 
 
 def _advice(kind: str) -> str:

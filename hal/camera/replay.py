@@ -12,9 +12,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import IO
 
-import cv2
-import numpy as np
-
+from hal.camera.pixels import JpegDecoder
 from hal.clock import NS_PER_S, Clock
 from hal.errors import DeviceLostError, DeviceOpenError
 from hal.interfaces import CameraFrame
@@ -51,7 +49,7 @@ class ReplayCamera:
         self._sequence = 0
         self._closed = False
         self.overwritten = 0
-        self.undecodable = 0
+        self._jpegs = JpegDecoder()
         self._messages: Iterator[_Recorded] = iter(())
         self._next: _Recorded | None = None
         self._first_log_ns = self._started_ns = 0
@@ -92,9 +90,14 @@ class ReplayCamera:
         self._closed = True
         self._file.close()
 
+    @property
+    def undecodable(self) -> int:
+        """Pictures that were none, or cut off."""
+        return self._jpegs.undecodable
+
     def problem(self) -> str | None:
-        """Never a problem of its own."""
-        return None
+        """Why no pictures come, or None."""
+        return self._jpegs.problem()
 
     def _rewind(self) -> None:
         self._file.seek(0)
@@ -121,13 +124,11 @@ class ReplayCamera:
             jpeg = base64.b64decode(json.loads(recorded.data)["data"], validate=True)
         except (ValueError, KeyError, TypeError, binascii.Error):
             jpeg = b""
-        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
+        image = self._jpegs.decode(jpeg)
         if image is None:
-            self.undecodable += 1
             return None
         self._sequence += 1
-        pixels = image.astype(np.uint8, copy=False)
-        return CameraFrame(self._camera, self._due_ns(recorded), pixels, self._sequence)
+        return CameraFrame(self._camera, self._due_ns(recorded), image, self._sequence)
 
 
 def _open(shown: str, path: str) -> IO[bytes]:

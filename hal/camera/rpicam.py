@@ -16,10 +16,8 @@ import subprocess
 import threading
 from typing import IO
 
-import cv2
-import numpy as np
-
 from hal.camera.mjpeg import MjpegFramer
+from hal.camera.pixels import JpegDecoder
 from hal.camera.restarts import Restarts
 from hal.clock import NS_PER_MS, NS_PER_S, Clock
 from hal.errors import DeviceLostError, DeviceOpenError
@@ -154,7 +152,7 @@ class RpicamCamera:
         self._pending: tuple[bytes, int] | None = None
         self._sequence = 0
         self._overwritten_before = 0
-        self.undecodable = 0
+        self._jpegs = JpegDecoder()
         self._closed = False
 
     @property
@@ -167,9 +165,14 @@ class RpicamCamera:
         """Pictures replaced by a newer one before anybody read them."""
         return self._overwritten_before + (self._stream.overwritten if self._stream is not None else 0)
 
+    @property
+    def undecodable(self) -> int:
+        """Pictures that were none, or cut off."""
+        return self._jpegs.undecodable
+
     def problem(self) -> str | None:
         """Why no pictures come, or None."""
-        return self._problem
+        return self._problem or self._jpegs.problem()
 
     def fileno(self) -> int:
         """Readable when ``read`` has something to do; the same for the life of the camera."""
@@ -228,13 +231,12 @@ class RpicamCamera:
             self._watch(now_ns)
             return None
         jpeg, captured_ns = taken
-        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        image = self._jpegs.decode(jpeg)
         if image is None:
-            self.undecodable += 1
             return None
         self._problem = None
         self._sequence += 1
-        return CameraFrame(self._camera, captured_ns, image.astype(np.uint8, copy=False), self._sequence)
+        return CameraFrame(self._camera, captured_ns, image, self._sequence)
 
     def _start(self, now_ns: int) -> None:
         try:

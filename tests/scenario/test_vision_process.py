@@ -12,10 +12,14 @@ import psutil
 import pytest
 from mcap.reader import make_reader
 
+from configs.loader import load_site
 from device import ipc
+from device.vision.view_file import ViewFile
+from hal.clock import SYSTEM_CLOCK
 from models.manifest import BUNDLED
 from tests.support.video import write_video
 from tests.support.vision_core import WHOLE, StubCore, site_text, vision_process
+from tests.unit.test_view import learned
 
 FOOTAGE = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "footage" / "side_road_day.mp4"
 
@@ -136,7 +140,7 @@ def test_pictures_are_recorded_only_where_the_site_says_so(tmp_path: pathlib.Pat
             core.until(lambda m: m["kind"] == "vision" and m["frames"] >= 3)
             assert stop(process) == 0
         core.close()
-        found = list(folder.glob("*.mcap"))
+        found = list(folder.glob("state/images/*.mcap"))
         assert len(found) == images
     seen = {message["captured_ns"] for message in core.messages if message["kind"] == "observation"}
     with found[0].open("rb") as file:
@@ -165,10 +169,26 @@ def test_a_picture_of_an_event_is_kept_only_where_the_site_says_so(tmp_path: pat
             core.until(lambda m: m["kind"] == "vision" and m["frames"] >= 15)
             assert stop(process) == 0
         core.close()
-        found = list((folder / "snapshots").glob("*-c_lane.jpg"))
+        found = list((folder / "state" / "images" / "snapshots").glob("*-c_lane.jpg"))
         assert len(found) == wanted
-        assert list(folder.glob("*.mcap")) == []
+        assert list(folder.rglob("*.mcap")) == []
     assert found[0].read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_a_view_is_known_after_a_restart_until_core_says_that_another_one_is_right(tmp_path: pathlib.Path) -> None:
+    lane = write_video(tmp_path / "lane.avi", frames=60)
+    config = site(tmp_path, f"  c_lane: {{driver: opencv, source: {lane}, loop: true, {WHOLE}}}\n")
+    file = ViewFile(tmp_path / "state", "c_lane", load_site(config).cameras["c_lane"], SYSTEM_CLOCK)
+    file.keep(learned())
+    file.close()
+    core = StubCore(tmp_path)
+    with vision_process(config, tmp_path) as process:
+        core.until(lambda m: m["kind"] == "camera" and m["view"]["state"] == "unsure")
+        core.say({"kind": "accept_view", "camera": "c_lane"})
+        core.until(lambda m: m["kind"] == "camera" and m["view"]["state"] == "learning")
+        assert stop(process) == 0
+    core.close()
+    assert file.read() is None
 
 
 @pytest.mark.skipif(not FOOTAGE.exists(), reason=f"footage is not part of the project and not there: {FOOTAGE}")

@@ -77,9 +77,10 @@ class StubCore:
 @contextlib.contextmanager
 def vision_process(config: pathlib.Path, run_dir: pathlib.Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A running vision process; killed at the end if it is still there."""
+    folders = ["--run-dir", str(run_dir), "--state-dir", str(run_dir / "state")]
     with (run_dir / "vision.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "device.vision", "--config", str(config), "--run-dir", str(run_dir)],
+            [sys.executable, "-m", "device.vision", "--config", str(config), *folders],
             cwd=PROJECT,
             stderr=log,
         )

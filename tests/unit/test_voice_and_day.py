@@ -1,5 +1,6 @@
 """The voice: direction first, only in alert, never in quiet hours or with a clock that cannot be trusted."""
 
+import dataclasses
 import datetime
 import itertools
 from collections.abc import Iterable
@@ -7,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from configs.schema import Level, RoadUser, SiteConfig
-from device.day import DAYLIGHT, DayState, day_state, within
+from device.day import DAYLIGHT, DayState, day_state, hazier, within
 from device.decision import FaceDecision
 from device.health import Health
 from device.tracks import Track
@@ -107,6 +108,23 @@ def test_wet_road_and_fog_are_what_the_county_has_set_whatever_the_clock(quality
     assert (state.wet, state.visibility_m) == (True, 80.0)
     clear = day_state(site(), noon, quality)
     assert (clear.wet, clear.visibility_m) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("set_m", "seen_m", "counts_m"),
+    [
+        (None, [], None),
+        (None, [None, None], None),
+        (None, [300.0, None, 90.0], 90.0),
+        (150.0, [400.0], 150.0),
+        (150.0, [60.0], 60.0),
+    ],
+)
+def test_of_all_that_is_told_of_the_fog_the_thickest_counts(
+    set_m: float | None, seen_m: list[float | None], counts_m: float | None
+) -> None:
+    day = dataclasses.replace(DAYLIGHT, visibility_m=set_m)
+    assert hazier(day, seen_m) == dataclasses.replace(DAYLIGHT, visibility_m=counts_m)
 
 
 def test_replay_plays_by_daylight_on_a_dry_road_in_clear_air() -> None:

@@ -1,6 +1,6 @@
 """``python -m tools.bench.evidence``: runs the whole bench and writes ``docs/evidence.md``, which is never edited.
 
-Invariant: the section that ``make evaluate`` writes stays as it is.
+Invariant: the sections that other commands write stay as they are.
 """
 
 import argparse
@@ -66,8 +66,8 @@ NOTES = """
 """
 
 
-OTHERS = ("evaluate", "evaluate-fresh")
-"""Sections of the same page that ``tools.evaluate`` writes, kept as they are."""
+OTHERS = ("evaluate", "evaluate-fresh", "camera-state")
+"""Sections of the same page that ``tools.evaluate`` and ``tools.camera_state`` write, kept as they are."""
 
 
 def main() -> int:

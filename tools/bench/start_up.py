@@ -88,7 +88,7 @@ def _start(folder: pathlib.Path, values: dict[str, Any]) -> dict[str, float]:
         with (
             process("device.guard", "--run-dir", str(guard_dir)),
             process("device.core", *core),
-            process("device.vision", *compiled),
+            process("device.vision", *compiled, "--state-dir", str(state_dir)),
         ):
             first_ns = _first_messages({"core": (for_core, "lamps"), "vision": (for_vision, "captured_ns")})
             lit = Tap(folder / "tap.jsonl").until(lambda line: line.on, WITHIN_S)
