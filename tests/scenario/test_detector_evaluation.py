@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from models.onnx_detector import load_detector
 from models.training.data import overlap
+from tools.bench import marked
 from tools.bench.figures import as_json
 from tools.detector import alarms, bars, curves, pace, page, sheets, split
 from tools.detector.__main__ import main
@@ -18,7 +19,7 @@ from tools.detector.degrade import WEATHERS
 from tools.detector.errors import CannotMeasure
 from tools.detector.looking import CLEAR, IN_WEATHERS, Looks, Picture, View, look, read_pictures, view
 from tools.detector.questions import ALL_CAMERAS, SEEN_CAMERAS, Answer, Asked, ask
-from tools.detector.scorers import NANODET, WEIGHTS, YOLOX, YOLOX_WIDE, Contestant, contestants
+from tools.detector.scorers import NANODET, WEIGHTS, YOLOX, YOLOX_WIDE, Contestant, contestants, wide_yolox
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -63,6 +64,13 @@ def test_a_folder_without_models_is_refused(tmp_path: pathlib.Path) -> None:
         contestants(tmp_path, tmp_path)
     with pytest.raises(CannotMeasure, match="yolox_nano_416"):
         contestants(WEIGHTS, tmp_path)
+
+
+def test_a_teacher_that_is_another_network_is_not_widened(tmp_path: pathlib.Path) -> None:
+    other = tmp_path / "other.onnx"
+    other.write_bytes((WEIGHTS / f"{OURS}.onnx").read_bytes())
+    with pytest.raises(CannotMeasure, match=r"other\.onnx.*416"):
+        wide_yolox(other)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -173,6 +181,9 @@ def test_the_tables_say_what_they_do_not_show_and_every_figure_has_a_name_of_its
         as_json(line)
     section = page.section(run, command="x", date="2000-01-01", took_min=1, load="1.0")
     assert all(str(line["name"]) in section for line in judged)
+    before = (PROJECT / "models" / "README.md").read_text(encoding="utf-8")
+    after = marked.put(before, page.SECTION, section)
+    assert marked.taken(after, "candidates") == marked.taken(before, "candidates") is not None
     folder = tmp_path / "sheets"
     written = sheets.write(folder, done.models, done.pictures, done.looks)
     found = sorted(folder.glob("*.png"))

@@ -69,13 +69,12 @@ def write(folder: pathlib.Path, contestants: Sequence[Contestant], pictures: Seq
                 false: list[Fault] = []
                 for picture, mine, theirs in zip(pictures, said, teacher, strict=True):
                     if picture.sample.pole == pole and picture.camera not in split.IN_TRAIN:
-                        misses += _missed(picture, mine, theirs, one.threshold)
-                        false += _false(picture, mine, theirs, one.threshold)
+                        misses += missed(picture, mine, theirs, one.threshold)
+                        false += false_alarms(picture, mine, theirs, one.threshold)
                 for kind, faults in (("misses", misses), ("false", false)):
-                    worst = sorted(faults, key=lambda fault: fault.rank, reverse=True)[:TILES]
-                    if worst:
+                    if faults:
                         name = f"{one.name}_{'pole' if pole else 'close'}_{weather}_{kind}.png"
-                        cv2.imwrite(str(folder / name), sheet(worst, weather))
+                        cv2.imwrite(str(folder / name), sheet(worst(faults), weather))
                         written += 1
     return written
 
@@ -90,7 +89,8 @@ def _truth(picture: Picture) -> Truth:
     return vehicles_as_one(sample) if sample.pole else (sample.boxes, sample.classes)
 
 
-def _missed(picture: Picture, mine: Look, theirs: Look, threshold: float) -> Iterator[Fault]:
+def missed(picture: Picture, mine: Look, theirs: Look, threshold: float) -> Iterator[Fault]:
+    """Labels that a model misses at its threshold; ``theirs`` is what a teacher says at the same."""
     pole = picture.sample.pole
     labels, classes = _truth(picture)
     said, teacher = _sure(mine, pole, threshold), _sure(theirs, pole, threshold)
@@ -102,7 +102,8 @@ def _missed(picture: Picture, mine: Look, theirs: Look, threshold: float) -> Ite
         yield Fault(picture, said, box, (float(index in seen), float(box[3] - box[1])), words)
 
 
-def _false(picture: Picture, mine: Look, theirs: Look, threshold: float) -> Iterator[Fault]:
+def false_alarms(picture: Picture, mine: Look, theirs: Look, threshold: float) -> Iterator[Fault]:
+    """Boxes of a model that meet no label; ``theirs`` as above."""
     pole = picture.sample.pole
     labels, classes = _truth(picture)
     said, teacher = _sure(mine, pole, threshold), _sure(theirs, pole, threshold)
@@ -112,6 +113,11 @@ def _false(picture: Picture, mine: Look, theirs: Look, threshold: float) -> Iter
         word = "vehicle" if pole else CLASSES[said.classes[row]]
         words = f"{word} {score:.2f}{', teacher too' if also[row] else ''}"
         yield Fault(picture, said, said.boxes[row], (float(not also[row]), score), words)
+
+
+def worst(faults: Sequence[Fault]) -> list[Fault]:
+    """The TILES worst, worst first."""
+    return sorted(faults, key=lambda fault: fault.rank, reverse=True)[:TILES]
 
 
 def sheet(faults: Sequence[Fault], weather: str) -> Image:
