@@ -104,9 +104,10 @@ def camera_observation(message: Mapping[str, Any]) -> CameraObservation:
 
 def camera_visibility(message: Mapping[str, Any]) -> float | None:
     """How far a camera says one can see, from its JSON form ``{"camera", "view": {"visibility_m"}}``; None: far, or it
-    does not know. Raises TypeError, ValueError or AttributeError on a message of another form."""
-    far_m = message.get("view", {}).get("visibility_m")
-    return None if far_m is None else max(0.0, _finite_m(far_m))
+    does not know, or it says no length: what else it says must be heard all the same."""
+    view = message.get("view")
+    far_m = view.get("visibility_m") if isinstance(view, Mapping) else None
+    return float(far_m) if isinstance(far_m, int | float) and 0 <= far_m < math.inf else None
 
 
 def _finite_m(value: Any) -> float:

@@ -82,9 +82,10 @@ def test_a_camera_can_only_widen_what_the_county_has_set(tmp_path: pathlib.Path)
 @pytest.mark.parametrize(
     "view", [{"visibility_m": "far"}, {"visibility_m": float("nan")}, {"visibility_m": []}, None, 3]
 )
-def test_a_message_of_another_form_changes_nothing(node: Node, view: Any) -> None:
+def test_a_visibility_that_is_no_length_is_unknown_and_the_rest_is_heard(node: Node, view: Any) -> None:
     assert node.hear(says(visibility_m=80.0)) == 80.0
-    assert node.hear({**says(), "view": view}) == 80.0
+    assert node.hear({**says(), "view": view, "problem": "black: covered"}) is None
+    assert snapshot(node.core)["sensors"]["c_branch"]["problem"] == "c_branch: black: covered"
 
 
 @pytest.mark.parametrize("fault", [Fault.MOVED, Fault.BLURRED, Fault.DAZZLED])
