@@ -18,6 +18,7 @@ a JSON object is dropped, never raised.
                         {"kind": "vision", "ready", "problem": text | null, "inference_p99_ms"}, likewise
         core -> vision  {"kind": "restart"}, when its configuration changed
                         {"kind": "accept_view", "camera"}: what this camera looks at now is right
+                        {"kind": "snapshot", "camera"}: its next picture is wanted (recording.snapshots)
     core.sock (core listens; a stream of JSON lines, see device.control)
 """
 

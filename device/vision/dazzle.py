@@ -36,7 +36,6 @@ class Dazzle:
     def __init__(self) -> None:
         self.since_ns: int | None = None
         """When it began, None while nothing dazzles."""
-        self.pictures = 0
         self._last_ns = 0
         self._usual: float | None = None
         self._usual_ns = 0
@@ -52,7 +51,6 @@ class Dazzle:
             self._last_ns = captured_ns
         elif self.since_ns is not None and captured_ns - self._last_ns >= HOLD_S * NS_PER_S:
             self.since_ns = None
-        self.pictures += self.since_ns is not None
         return self.since_ns is not None
 
     def usual(self, image: "npt.NDArray[np.uint8]", median: int, captured_ns: int) -> None:

@@ -94,11 +94,11 @@ class VisionLoop:
 
     def _see(self, slot: CameraSlot, frame: CameraFrame) -> None:
         dazzled = slot.dazzled(frame)
-        found = self._detect(frame)
-        if found is not None and self._detector is not None:
+        detector = self._detector
+        if detector is not None and (found := self._detect(detector, frame)) is not None:
             done_ns = self._clock.monotonic_ns()
             if not dazzled:
-                self._sink(observation(slot, frame, [one for one in found if one.score >= self._detector.threshold]))
+                self._sink(observation(slot, frame, [one for one in found if one.score >= detector.threshold]))
             self._latency_ns.append(done_ns - frame.captured_ns)
             slot.inferred(done_ns)
             self.frames += 1
@@ -107,13 +107,11 @@ class VisionLoop:
         for keep in self._keep:
             keep(frame)
 
-    def _detect(self, frame: CameraFrame) -> list[Detection] | None:
-        """Every box, those that are not believed too."""
-        if self._detector is None:
-            return None
+    def _detect(self, detector: Detector, frame: CameraFrame) -> list[Detection] | None:
+        """Every box, those that are not believed too; None when the detector fails."""
         started_ns = self._clock.monotonic_ns()
         try:
-            detections = self._detector.detect(frame.image, min(self._detector.threshold, KEEPS_ALIVE))
+            detections = detector.detect(frame.image, min(detector.threshold, KEEPS_ALIVE))
         except ModelError as error:
             if self._output_problem is None:
                 log.error("camera=%s event=detector_failed reason=%r", frame.camera, str(error))

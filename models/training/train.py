@@ -12,7 +12,6 @@ import logging
 import math
 import os
 import pathlib
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -21,6 +20,7 @@ import numpy as np
 import onnx
 import torch
 
+from hal.clock import NS_PER_S, SYSTEM_CLOCK
 from models.training import checkpoint, corruptions, distil, loss, teachers
 from models.training.data import Sample
 from models.training.network import GraphModule, flatten, write_back
@@ -100,7 +100,7 @@ def fit(
         LOG.info("goes on after step %d of %d", done, recipe.steps)
     corners, strides = (torch.from_numpy(v).to(device) for v in teachers.grid(recipe.size, recipe.size))
     batches = Batches(samples, size=recipe.size, batch=recipe.batch, seed=recipe.seed)
-    began = time.monotonic()
+    began_ns = SYSTEM_CLOCK.monotonic_ns()
     for step, pictures in _drawn(batches, done + 1, recipe.steps, machine.threads):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * pace(step, recipe.steps)
@@ -121,11 +121,11 @@ def fit(
         if step % 20 == 0:
             LOG.info("step %d of %d, loss %.3f", step, recipe.steps, sum(losses[-20:]) / 20)
         if step % SAVE_EVERY == 0 or step == recipe.steps:
-            seconds = before_s + time.monotonic() - began
+            seconds = before_s + (SYSTEM_CLOCK.monotonic_ns() - began_ns) / NS_PER_S
             parts = (network.state_dict(), average.state_dict(), optimiser.state_dict())
             checkpoint.save(kept, settings, checkpoint.Checkpoint(step, *parts, losses, seconds))
     write_back(model, average.state_dict())
-    return Outcome(tuple(losses), before_s + time.monotonic() - began)
+    return Outcome(tuple(losses), before_s + (SYSTEM_CLOCK.monotonic_ns() - began_ns) / NS_PER_S)
 
 
 def repeatable(machine: Machine) -> None:

@@ -1,8 +1,12 @@
-"""The processor time of a process is the kernel's, and grows with its work."""
+"""The processor time of a process is the kernel's; what fails in a process of its own is named."""
 
 import os
 import time
 
+import pytest
+
+from tools.bench.apart import printed
+from tools.bench.rig import BenchError
 from tools.bench.vision_share import processor_s
 
 
@@ -13,3 +17,8 @@ def test_the_processor_time_of_this_process() -> None:
         pass
     assert 0.03 <= processor_s(os.getpid()) - before_s <= 0.5
     assert abs(processor_s(os.getpid()) - time.process_time()) < 0.1
+
+
+def test_a_measurement_in_a_process_of_its_own_that_fails_is_named() -> None:
+    with pytest.raises(BenchError, match=r"tools\.bench\.nothing could not measure: exit 1"):
+        printed("tools.bench.nothing")

@@ -7,14 +7,13 @@ installed; the bench runs it as a process of its own, because no runtime may be 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 
 from hal.clock import NS_PER_MS
+from tools.bench.apart import printed
 from tools.bench.figures import Reading
-from tools.bench.rig import BenchError
 from tools.bench.session import Session
 
 WARM_UP = 5
@@ -27,12 +26,7 @@ def measure(session: Session) -> Mapping[str, Reading]:
     session.close()
     count = session.sizes.pictures
     session.note(f"the detector's runtimes by turns, {count} pictures of 1280x720")
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.bench.runtimes", str(count)], stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode != 0:
-        raise BenchError(f"the runtimes could not be measured: exit {done.returncode}, see above")
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, float] = printed("tools.bench.runtimes", str(count))
     return {f"detect_{runtime}_ms": Reading(value_ms, count) for runtime, value_ms in found.items()}
 
 

@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hal.clock import NS_PER_MS, NS_PER_S, SystemClock
+from tools.bench.apart import printed
 from tools.bench.figures import Reading
 from tools.bench.rig import BenchError
 from tools.bench.session import Session
@@ -44,12 +44,7 @@ def measure(session: Session) -> Mapping[str, Reading]:
     session.close()
     count = session.sizes.pictures
     session.note(f"vision loop against bare read and run, {count} pictures of each size")
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.bench.vision_overhead", str(count)], stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode != 0:
-        raise BenchError(f"the vision loop could not be measured: exit {done.returncode}, see above")
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, float] = printed("tools.bench.vision_overhead", str(count))
     return {f"vision_overhead_ms_{size}": Reading(value_ms, count) for size, value_ms in found.items()}
 
 

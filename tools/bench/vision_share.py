@@ -9,12 +9,12 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 
 from hal.clock import NS_PER_MS
+from tools.bench.apart import printed
 from tools.bench.figures import Reading
 from tools.bench.memory import family
 from tools.bench.rig import CAMERAS, BenchError, Node
@@ -30,16 +30,12 @@ def measure(session: Session) -> Mapping[str, Reading]:
     node = session.node()
     seconds = session.sizes.work_s
     before_s, first, began_ns = _processor_s(node), _pictures(node), time.monotonic_ns()
-    bare = subprocess.run([sys.executable, "-m", "tools.bench.vision_share"], stdout=subprocess.PIPE, check=False)
-    if bare.returncode != 0:
-        raise BenchError(f"the bare network could not be measured: exit {bare.returncode}, see above")
+    each_ms = float(printed("tools.bench.vision_share"))
     node.rest(began_ns + seconds * 1_000_000_000)
     took_s = (time.monotonic_ns() - began_ns) / 1e9
     pictures, used_s = _pictures(node) - first, _processor_s(node) - before_s
-    bare_s = float(json.loads(bare.stdout)) / 1000
-    each_ms = bare_s * 1000
     session.note(f"vision: {used_s:.2f} s for {pictures} pictures in {took_s:.1f} s; the network {each_ms:.2f} ms each")
-    share_pct = 100 * (used_s - pictures * bare_s) / took_s / len(CAMERAS)
+    share_pct = 100 * (used_s - pictures * each_ms / 1000) / took_s / len(CAMERAS)
     return {"vision_beyond_inference_pct": Reading(share_pct, seconds)}
 
 
