@@ -20,8 +20,9 @@ FIXED_RESIDUAL_M, RESIDUAL_SHARE = 0.5, 0.05
 
 
 MOST_RESIDUAL_PCT = 1.5
-"""And so much of the picture: eight of its 544 pixels, where a careful mark is two off. Near the camera that is a
-hand's breadth, which the metres above would let pass and the far end of the road would pay for."""
+"""And so much of the picture: eight of the 544 pixels of the coarser bundled detector, where a careful mark is two off.
+Near the camera that is a hand's breadth, which the metres above would let pass and the far end of the road would pay
+for."""
 
 
 LEFT_OUT_PIXELS = 4.0

@@ -9,8 +9,8 @@ a dozen multiplications.
 import dataclasses
 
 DETECTOR_PX = (544, 306)
-"""Width and height of a 16:9 picture as the bundled detector gets it (its 544 x 320 input, letterboxed): the lower edge
-of a box is no finer than one of these pixels."""
+"""Width and height of a 16:9 picture as the coarser bundled detector gets it (544 x 320 for ``tiny``, letterboxed): the
+lower edge of a box is no finer than one of these pixels."""
 
 EXTRAPOLATED = 0.5
 """Of the farthest point's distance: so far beyond the farthest and before the nearest point the plane is believed.

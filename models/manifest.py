@@ -15,7 +15,7 @@ from models.errors import ManifestError, ModelFileError
 
 _WEIGHTS = pathlib.Path(__file__).parent / "weights"
 
-BUNDLED_MODELS = {"standard": _WEIGHTS / "road_users_nano_416.json", "tiny": _WEIGHTS / "road_users_tiny.json"}
+BUNDLED_MODELS = {"standard": _WEIGHTS / "road_users_standard.json", "tiny": _WEIGHTS / "road_users_tiny.json"}
 """The manifests of the models that come with the package: ``tiny`` is for a Pi 4, and not trained yet."""
 
 BUNDLED = BUNDLED_MODELS["standard"]

@@ -228,10 +228,11 @@ def _corners(state: Sequence[float]) -> tuple[float, float, float, float]:
 
 def iou(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
     """The share of two boxes (x0, y0, x1, y1) that they have in common."""
+    # Most pairs of a picture are apart, and comparing is a tenth of min and max.
+    if one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3] or other[1] >= one[3]:
+        return 0.0
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
     common = width * height
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
     return common / (sum(areas) - common)
@@ -240,12 +241,12 @@ def iou(one: tuple[float, float, float, float], other: tuple[float, float, float
 def _once(detections: Iterable[Detection]) -> list[Detection]:
     """Each vehicle once, by its best box."""
     kept: list[Detection] = []
+    vehicles: list[tuple[float, float, float, float]] = []
     for found in sorted(detections, key=lambda one: -one.score):
-        corners = (found.x0, found.y0, found.x1, found.y1)
-        if found.cls != PERSON and any(
-            other.cls != PERSON and iou(corners, (other.x0, other.y0, other.x1, other.y1)) >= TWICE_IOU
-            for other in kept
-        ):
-            continue
+        if found.cls != PERSON:
+            corners = (found.x0, found.y0, found.x1, found.y1)
+            if any(iou(corners, other) >= TWICE_IOU for other in vehicles):
+                continue
+            vehicles.append(corners)
         kept.append(found)
     return kept

@@ -1,6 +1,6 @@
 """Makes the files for ncnn from a bundled ONNX model and enters them in its manifest.
 
-    python -m models.training.export_ncnn models/weights/road_users_nano_416.json
+    python -m models.training.export_ncnn models/weights/road_users_standard.json
 
 The graph is cut where its pictures become numbers and before the heads are decoded; pnnx (Tencent, BSD-3-Clause, a
 separate program) turns the rest into ncnn's layers and weights, all fp32. ``models.ncnn_detector`` decodes the heads.

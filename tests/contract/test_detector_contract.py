@@ -106,7 +106,7 @@ def test_a_network_that_answers_nonsense_is_an_error(
 ) -> None:
     fresh = opened(detector.runtime)
     monkeypatch.setattr(fresh, "_infer", lambda: (boxes, scores))
-    with pytest.raises(ModelOutputError, match=r"road_users_nano_416\.onnx"):
+    with pytest.raises(ModelOutputError, match=r"road_users_standard\.onnx"):
         fresh.detect(drawn_street(416, 416))
     with pytest.raises(ModelOutputError):
         fresh.check()

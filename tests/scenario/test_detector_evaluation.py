@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(300)
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = PROJECT.parent / "shared"
-OURS = "road_users_nano_416"
+OURS = "road_users_standard"
 
 PICTURES = (
     "atl_28e2ab9b1b",  # avenue, never in train
@@ -112,8 +112,8 @@ def test_ours_and_both_teachers_are_there_one_of_them_twice(done: Done) -> None:
     ]
     picture = done.pictures[0].sample.image()
     cells = [len(one.scorer.candidates(picture).scores) for one in done.models]
-    # 544×320 in cells of 8, 16 and 32: 2720 + 680 + 170; 416×416: 3549.
-    assert cells == [3570, 5100, 3570, 3549]
+    # 640×384 in cells of 8, 16 and 32: 3840 + 960 + 240; 544×320: 2720 + 680 + 170; 416×416: 3549.
+    assert cells == [5040, 5100, 3570, 3549]
 
 
 @with_shared

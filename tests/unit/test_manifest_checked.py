@@ -58,7 +58,7 @@ class TestRefusedBeforeTheSession:
 
     def test_no_weights(self, bundle: pathlib.Path) -> None:
         weights_of(bundle).unlink()
-        with pytest.raises(ModelFileError, match=r"road_users_nano_416\.onnx.*cannot be read"):
+        with pytest.raises(ModelFileError, match=r"road_users_standard\.onnx.*cannot be read"):
             load_detector(bundle)
 
     @pytest.mark.parametrize("keep", [0, 1, 1000])

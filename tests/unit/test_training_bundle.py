@@ -39,11 +39,11 @@ TINY = dataclasses.replace(REPORT, candidate="tiny", teacher="model.onnx", param
 
 FIGURES = """
 {"name": "nanodet_pole_clear_any_vehicle_ap50", "value": 0.45, "unit": "ap50", "bar": null, "ok": null}
-{"name": "road_users_nano_416_pole_clear_any_vehicle_ap50", "value": 0.6123, "unit": "ap50", "bar": null, "ok": null}
-{"name": "road_users_nano_416_pole_clear_any_vehicle_ap50_low", "value": 0.5811, "unit": "ap50", "bar": null}
-{"name": "road_users_nano_416_pole_clear_any_vehicle_ap50_high", "value": 0.6409, "unit": "ap50", "bar": null}
-{"name": "road_users_nano_416_close_clear_mean_of_5_classes_ap50", "value": null, "unit": "ap50", "bar": null}
-{"name": "road_users_nano_416_time_ratio", "value": 0.3712, "unit": "x nanodet", "bar": 0.6, "ok": true}
+{"name": "road_users_standard_pole_clear_any_vehicle_ap50", "value": 0.6123, "unit": "ap50", "bar": null, "ok": null}
+{"name": "road_users_standard_pole_clear_any_vehicle_ap50_low", "value": 0.5811, "unit": "ap50", "bar": null}
+{"name": "road_users_standard_pole_clear_any_vehicle_ap50_high", "value": 0.6409, "unit": "ap50", "bar": null}
+{"name": "road_users_standard_close_clear_mean_of_5_classes_ap50", "value": null, "unit": "ap50", "bar": null}
+{"name": "road_users_standard_time_ratio", "value": 0.3712, "unit": "x nanodet", "bar": 0.6, "ok": true}
 """
 
 

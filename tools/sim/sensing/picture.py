@@ -16,7 +16,7 @@ TILT_DEG = 14.0
 """Down so far that the ground is in the picture from 8 m on and the horizon just below its upper edge."""
 
 INPUT_PX = 544
-"""Width of the detector's input for a 16:9 picture (its model card)."""
+"""Width of the coarser bundled detector's input for a 16:9 picture (``tiny``; ``standard`` sees 640 px)."""
 
 FOCAL_PX = INPUT_PX / 2 / math.tan(math.radians(CAMERA_HALF_ANGLE_DEG))
 
