@@ -5,11 +5,13 @@ Chinese and in English (``json_schema_extra["en"]``) and bounds. Options of a dr
 known here: they stay as extra keys of the device's entry and the driver itself checks them (hal.registry).
 """
 
+import dataclasses
 import enum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from configs import limits
 from configs.errors import Problem, RuleError, Text, both
 from configs.ground import problems as ground_problems
 
@@ -316,6 +318,9 @@ class Speaker(Device):
     faces: list[Id] = setting("对哪些面(来向)播放", "faces (approaches) it speaks to", min_length=1)
 
 
+_GAP: dict[str, Any] = {"ge": limits.GAP_LEAST_S, "le": limits.GAP_MOST_S}
+
+
 class Gaps(Strict):
     """The time gap the crossing road user needs, by class.
 
@@ -324,13 +329,13 @@ class Gaps(Strict):
     after 2.5 s (two_wheeler), at 0.6 m/s² with 3.5 m after 2.5 s (tricycle); a bus accelerates like a truck.
     """
 
-    walker: float = setting("行人", "walker", default=9.5, ge=4, le=20)
-    two_wheeler: float = setting("两轮车", "two-wheeler", default=7.0, ge=4, le=20)
-    tricycle: float = setting("三轮车", "tricycle", default=8.5, ge=4, le=20)
-    car: float = setting("小客车", "car", default=7.5, ge=4, le=20)
-    bus: float = setting("客车", "bus", default=9.5, ge=4, le=20)
-    truck: float = setting("单体货车", "single-unit truck", default=9.5, ge=4, le=20)
-    long_truck: float = setting("汽车列车", "combination truck", default=11.5, ge=4, le=20)
+    walker: float = setting("行人", "walker", default=9.5, **_GAP)
+    two_wheeler: float = setting("两轮车", "two-wheeler", default=7.0, **_GAP)
+    tricycle: float = setting("三轮车", "tricycle", default=8.5, **_GAP)
+    car: float = setting("小客车", "car", default=7.5, **_GAP)
+    bus: float = setting("客车", "bus", default=9.5, **_GAP)
+    truck: float = setting("单体货车", "single-unit truck", default=9.5, **_GAP)
+    long_truck: float = setting("汽车列车", "combination truck", default=11.5, **_GAP)
 
     def of(self, user: RoadUser) -> float:
         """The gap of a class in seconds."""
@@ -379,12 +384,18 @@ class Policy(Strict):
         le=60,
     )
     widen: Widening = setting("夜间、湿路、低能见度的放宽", "widening by night, wet road and fog", default=Widening())
-    hold_s: float = setting("原因消失后保持(秒)", "hold after the cause has gone", default=3.0, ge=1, le=30)
+    hold_s: float = setting(
+        "原因消失后保持(秒)",
+        "hold after the cause has gone",
+        default=3.0,
+        ge=limits.HOLD_LEAST_S,
+        le=limits.HOLD_MOST_S,
+    )
     min_on_s: float = setting(
         "每次至少亮多久(秒):只闪一下的灯没人看得懂",
         "shortest time a face stays lit: a lamp that blinks once is not read",
         default=2.0,
-        ge=0.5,
+        ge=limits.ON_LEAST_S,
         le=5,
     )
     caution_requires: CautionRequires = setting(
@@ -401,10 +412,38 @@ class Policy(Strict):
     )
     parked_after_s: float = setting("等待多久算停放(秒)", "waiting becomes parked after", default=120.0, ge=30, le=600)
 
+    @model_validator(mode="after")
+    def _warns_in_time(self) -> Self:
+        missing_s, kmh = limits.missing_margin_s(self.reaction_s, self.margin_s, self.deceleration_mps2)
+        if missing_s > 0:
+            problem = _rule(
+                "margin_s",
+                f"reaction_s、deceleration_mps2 和 margin_s 合起来,{kmh} km/h 的主路来车停不下来;"
+                "请加大 margin_s 或 reaction_s,或减小 deceleration_mps2",
+                f"with this reaction_s, deceleration_mps2 and margin_s a main-road user at {kmh} km/h cannot stop in "
+                "time: raise margin_s or reaction_s, or lower deceleration_mps2",
+                self.margin_s,
+            )
+            raise RuleError([_allowing(problem, f"≥ {limits.rounded_up(self.margin_s + missing_s):g}")])
+        return self
+
 
 class Pattern(Strict):
-    period_s: float = setting("闪烁周期(秒)", "flash period; under 3 Hz", default=1.0, ge=0.34, le=4)
-    lit_pct: float = setting("亮的占比(%)", "lit share of the period", default=50.0, ge=30, le=100)
+    period_s: float = setting("闪烁周期(秒)", "flash period; under 3 Hz", default=1.0, ge=limits.FLASH_SHORTEST_S, le=4)
+    lit_pct: float = setting("亮的占比(%)", "lit share of the period", default=50.0, ge=limits.LIT_LEAST_PCT, le=100)
+
+    @model_validator(mode="after")
+    def _never_dark_for_long(self) -> Self:
+        if limits.is_dark_too_long(self.period_s, self.lit_pct):
+            problem = _rule(
+                "lit_pct",
+                f"这样闪,灯一次要灭 {limits.dark_s(self.period_s, self.lit_pct):.1f} 秒",
+                f"flashing like this the lamp is dark for {limits.dark_s(self.period_s, self.lit_pct):.1f} s at a time",
+                self.lit_pct,
+            )
+            allowed = f"period_s × (1 - lit_pct / 100) ≤ {limits.DARK_LONGEST_S:g} s"
+            raise RuleError([_allowing(problem, allowed)])
+        return self
 
 
 class LampPatterns(Strict):
@@ -418,7 +457,23 @@ class Night(Strict):
 
     start: TimeOfDay = setting("夜间开始", "night starts", default="20:00")
     end: TimeOfDay = setting("夜间结束", "night ends", default="06:00")
-    brightness_pct: int = setting("夜间亮度(%)", "brightness at night", default=100, ge=20, le=100)
+    brightness_pct: int = setting(
+        "夜间亮度(%)", "brightness at night", default=100, ge=limits.BRIGHTNESS_LEAST_PCT, le=100
+    )
+
+    @model_validator(mode="after")
+    def _bright_by_day(self) -> Self:
+        if limits.dims_by_day(self.start, self.end, self.brightness_pct):
+            problem = _rule(
+                "brightness_pct",
+                "白天不许调暗:夜间时段伸进了中午",
+                "a lamp is not dimmed by day, and this night reaches into noon",
+                self.brightness_pct,
+            )
+            day = "-".join(limits.NEVER_DIM)
+            allowed = Text(f"夜间避开 {day},或 brightness_pct 100", f"a night outside {day}, or brightness_pct 100")
+            raise RuleError([dataclasses.replace(problem, allowed=allowed)])
+        return self
 
 
 class Conditions(Strict):
@@ -484,7 +539,9 @@ class DetectorSettings(Strict):
         "the model: standard (bundled, taken if empty) or the path of a manifest; tiny, for a Pi 4, once it is bundled",
         default=None,
     )
-    threshold: float | None = setting("置信度阈值;不填用清单里的", "score threshold", default=None, ge=0.05, le=0.95)
+    threshold: float | None = setting(
+        "置信度阈值;不填用清单里的", "score threshold", default=None, ge=0.05, le=limits.THRESHOLD_MOST
+    )
     runtime: Literal["onnxruntime", "ncnn"] = setting(
         "推理引擎;ncnn 需另装,部分树莓派上更快",
         "inference runtime; ncnn is an extra, and faster on some Raspberry Pis",
@@ -623,6 +680,10 @@ class SiteConfig(Strict):
 def _rule(path: str, zh: str, en: str, *value: Any) -> Problem:
     fields = {"value": value[0]} if value else {}
     return Problem("rule", path=path, params={"detail": Text(zh, en)}, **fields)
+
+
+def _allowing(problem: Problem, allowed: str) -> Problem:
+    return dataclasses.replace(problem, allowed=both(allowed))
 
 
 def _unknown(path: str, names: list[str], known: list[str]) -> list[Problem]:

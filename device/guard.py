@@ -3,7 +3,8 @@
 One thread, one loop: it sleeps in ``select`` until a message, a flash edge, a heartbeat or the end of a lease.
 Invariants: nothing core or a lamp does stops the loop; the safe pattern needs nobody but this process; the heartbeat
 toggles only while this loop runs and holds every lamp; leaving on purpose releases the pins, so the external flasher
-takes over. Imports the standard library and gpiozero only: it must start first and never be the one that is big.
+takes over. Imports the standard library, gpiozero and small modules that do the same: it must start first and never be
+the one that is big.
 
 ``Guard`` itself knows no socket and no sleep, so benches and tests drive it in their own process.
 """
@@ -22,6 +23,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from configs import limits
 from device import ipc
 from device.held_lamp import HeldLamp
 from device.lease import NS_PER_MS, Leases
@@ -65,8 +67,11 @@ class GuardConfig:
         for shows in _PATTERNED:
             pattern = _object(patterns, shows.value)
             self.patterns[shows] = Pattern.of(
-                period_s=_number(pattern, "period_s", 0.2, 10), lit_pct=_number(pattern, "lit_pct", 5, 100)
+                period_s=_number(pattern, "period_s", 0.2, 10),
+                lit_pct=_number(pattern, "lit_pct", limits.LIT_LEAST_PCT, 100),
             )
+            if limits.is_dark_too_long(pattern["period_s"], pattern["lit_pct"]):
+                raise GuardConfigError(f"{shows.value}: dark for more than {limits.DARK_LONGEST_S:g} s; allowed: less")
         self.lamps = {name: _device(name, value) for name, value in _object(raw, "lamps").items()}
         heartbeat = raw.get("heartbeat")
         self.heartbeat = None if heartbeat is None else _device("heartbeat", heartbeat)
