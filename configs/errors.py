@@ -65,6 +65,21 @@ MESSAGES: Mapping[str, Text] = {
     "bad_value": Text("值不对:{detail}", "not allowed: {detail}"),
     "unknown_approach": Text("没有这个来向", "no such approach"),
     "rule": Text("{detail}", "{detail}"),
+    # layers
+    "site_only": Text(
+        "这一项只属于站点层,下发的补丁和临时改动都不能动它;请在现场改站点文件(sentinel config edit 或 apply)",
+        "this belongs to the site layer alone, no patch and no temporary change may touch it: change the site file at "
+        "the pole (sentinel config edit or apply)",
+    ),
+    "not_at_site": Text(
+        "这个站点没有「{missing}」,补丁只能改已有的,不能新加",
+        "this site has no '{missing}': a patch changes what is there and adds nothing",
+    ),
+    "cannot_compose": Text(
+        "{other} 第 {other_line} 行把这一段整个换掉或删掉了,这里又只改其中一部分,合不成一个补丁;请在那里也逐项写",
+        "{other}, line {other_line}, replaces or removes this as a whole and this file changes a part of it, which no "
+        "single patch can say: write the single values there too",
+    ),
     # devices
     "unknown_driver": Text("没有这个驱动", "no such driver"),
     "driver_unavailable": Text("驱动装不上:{detail}", "the driver cannot be loaded: {detail}"),
@@ -108,6 +123,14 @@ MESSAGES: Mapping[str, Text] = {
 WARNINGS = frozenset({"short_horizon", "short_widest", "unwatched", "no_lamp", "no_heartbeat", "plain_mqtt"})
 """Codes that are told and not refused."""
 
+LAYERS: Mapping[str, Text] = {
+    "site": Text("站点", "site"),
+    "group": Text("分组", "group"),
+    "node": Text("节点", "node"),
+    "local": Text("本地", "local"),
+}
+"""Layer of a configuration -> its name (configs.layers)."""
+
 _NOTHING = object()
 NO_VALUE: Any = _NOTHING
 """A problem that has no value to show (a missing key)."""
@@ -115,7 +138,8 @@ NO_VALUE: Any = _NOTHING
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a site file. ``line`` counts from 1; ``path`` is dotted (``radars.r_east.reach_m``)."""
+    """One thing wrong with a site file. ``line`` counts from 1; ``path`` is dotted (``radars.r_east.reach_m``);
+    ``layer``: which layer brought it, where a configuration has more than one."""
 
     code: str
     file: str = ""
@@ -124,6 +148,7 @@ class Problem:
     value: Any = NO_VALUE
     allowed: Text | None = None
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    layer: str = ""
 
     @property
     def is_warning(self) -> bool:
@@ -143,6 +168,8 @@ class Problem:
             parts.append(Text("现在的值:{}", "value: {}").of(lang).format(_short(self.value)))
         if self.allowed is not None:
             parts.append(Text("允许:{}", "allowed: {}").of(lang).format(self.allowed.of(lang)))
+        if self.layer:
+            parts.append(Text("来自{}层", "from the {} layer").of(lang).format(LAYERS[self.layer].of(lang)))
         head = ": ".join(part for part in (place, self.path) if part)
         body = Text(";", "; ").of(lang).join(parts)
         return f"{head}: {body}" if head else body
@@ -158,6 +185,7 @@ class Problem:
             "value": None if self.value is NO_VALUE else self.value,
             "allowed": None if self.allowed is None else self.allowed.of(lang),
             "message": self.message(lang),
+            **({"layer": self.layer} if self.layer else {}),
         }
 
 
