@@ -80,6 +80,14 @@ MESSAGES: Mapping[str, Text] = {
         "{other}, line {other_line}, replaces or removes this as a whole and this file changes a part of it, which no "
         "single patch can say: write the single values there too",
     ),
+    "local_full": Text(
+        "现场临时改动太多,请改站点文件(sentinel config edit)",
+        "too many values changed by hand: change the site file (sentinel config edit)",
+    ),
+    "local_damaged": Text(
+        "现场临时改动的文件看不懂,这些改动都不算:{detail};请重新 config set",
+        "the file of the changes made by hand cannot be understood, none of them counts: {detail}; set them again",
+    ),
     # devices
     "unknown_driver": Text("没有这个驱动", "no such driver"),
     "driver_unavailable": Text("驱动装不上:{detail}", "the driver cannot be loaded: {detail}"),
@@ -120,7 +128,9 @@ MESSAGES: Mapping[str, Text] = {
 }
 """Code -> what is wrong. Placeholders are the problem's params."""
 
-WARNINGS = frozenset({"short_horizon", "short_widest", "unwatched", "no_lamp", "no_heartbeat", "plain_mqtt"})
+WARNINGS = frozenset(
+    {"short_horizon", "short_widest", "unwatched", "no_lamp", "no_heartbeat", "plain_mqtt", "local_damaged"}
+)
 """Codes that are told and not refused."""
 
 LAYERS: Mapping[str, Text] = {

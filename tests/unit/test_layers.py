@@ -207,8 +207,8 @@ def test_the_largest_site_that_the_schema_takes_is_within_bounds() -> None:
     polygon = [[0.1, 0.1 + n / 100] for n in range(32)]
     points = [{"image": [0.1, 0.1], "distance_m": n, "lateral_m": 0} for n in range(16)]
     zones = {f"a{n}": {"wait": polygon, "approach": polygon, "reach_m": 50} for n in range(8)}
-    camera = {"driver": "sim", "zones": zones, "ground": {name: points for name in zones}}
-    values = {"cameras": {f"c{n}": camera for n in range(4)}}
+    camera = {"driver": "sim", "zones": zones, "ground": dict.fromkeys(zones, points)}
+    values = {"cameras": dict.fromkeys(("c0", "c1", "c2", "c3"), camera)}
     assert layers.merged([Part(Layer.SITE, loader.Source("site.yaml", values, {}))]).values == values
 
 
