@@ -88,6 +88,18 @@ MESSAGES: Mapping[str, Text] = {
         "现场临时改动的文件看不懂,这些改动都不算:{detail};请重新 config set",
         "the file of the changes made by hand cannot be understood, none of them counts: {detail}; set them again",
     ),
+    # the office's folder
+    "bad_register": Text("登记写法不对,一行应是「节点: 分组」", "not of the form 'node: group'"),
+    "no_site_file": Text(
+        "登记了这个节点,却没有它的站点文件;检查不了就不能下发",
+        "this node is registered and has no site file: what cannot be checked is not sent",
+    ),
+    "no_group_file": Text("没有这个分组的文件(可以是空的)", "this group has no file (it may be empty)"),
+    "stray_file": Text(
+        "这个文件不起作用:没有登记这个节点或分组,或者放错了地方",
+        "this file does nothing: no such node or group is registered, or it lies in the wrong place",
+    ),
+    "other_site": Text("这是另一个站点的文件", "this is another site's file"),
     # devices
     "unknown_driver": Text("没有这个驱动", "no such driver"),
     "driver_unavailable": Text("驱动装不上:{detail}", "the driver cannot be loaded: {detail}"),

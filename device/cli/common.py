@@ -105,13 +105,13 @@ class Verb(click.Command):
 
 
 class VerbGroup(click.Group):
-    """A group of verbs that takes the global options."""
+    """A group of verbs that takes the global options, but for those in ``without``."""
 
     command_class = Verb
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, without: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += _common_options()
+        self.params += [option for option in _common_options() if option.opts[0] not in without]
 
 
 class Failure(click.ClickException):

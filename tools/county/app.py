@@ -1,0 +1,44 @@
+"""The ``sentinel-county`` group: a verb is imported only when it is asked for."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from device.cli.common import VerbGroup
+from device.cli.language import N_, _
+from tools.county import NODE_OPTIONS
+
+VERBS: Mapping[str, tuple[str, str]] = {
+    "config": ("tools.county.config:command", N_("Check the county's folder, show what it changes on which nodes")),
+}
+"""Verb -> where the command is, its one-line help."""
+
+
+class LazyGroup(VerbGroup):
+    """A group whose listing imports none of its verbs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, _separator, attribute = VERBS[cmd_name][0].partition(":")
+        found: Any = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, click.Command):
+            raise TypeError(f"{module}:{attribute} is {type(found).__name__}, not a click.Command")
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(words)) for name, (_target, words) in VERBS.items()])
+
+
+cli = LazyGroup(
+    name="sentinel-county",
+    help=_("Branch Sentinel, the county office: one folder for all nodes."),
+    no_args_is_help=True,
+    without=NODE_OPTIONS,
+)
