@@ -184,8 +184,7 @@ class LocalLayer:
         with edit.locked(self._state_dir):
             kept, problem = self.read()
             local = alive(kept, moment)
-            started_anew = local.boot_id != kept.boot_id
-            due = started_anew or local.ran_s - kept.ran_s >= KEEP_EVERY_S
+            due = local.ran_s - kept.ran_s >= KEEP_EVERY_S  # always so after a start
             if kept.changes and (due or local.changes != kept.changes):
                 self._write(local)
         return local, problem

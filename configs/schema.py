@@ -406,7 +406,13 @@ class Policy(Strict):
     )
     reaction_s: float = setting("反应时间(秒)", "reaction time", default=2.5, ge=1, le=5)
     deceleration_mps2: float = setting("减速度(米/秒²)", "deceleration of a main-road user", default=3.4, ge=1, le=6)
-    margin_s: float = setting("主路余量(秒)", "margin for the main road", default=2.0, ge=0, le=10)
+    margin_s: float = setting(
+        "主路余量(秒);与反应时间、减速度合起来不得少于停车视距",
+        "margin for the main road; with reaction and deceleration it may not be under the stopping sight distance",
+        default=2.0,
+        ge=0,
+        le=10,
+    )
     stuck_cause_s: float = setting(
         "同一原因最多点亮(秒),超过判为卡死目标", "one cause may light a face this long", default=120.0, ge=30, le=600
     )
@@ -430,7 +436,13 @@ class Policy(Strict):
 
 class Pattern(Strict):
     period_s: float = setting("闪烁周期(秒)", "flash period; under 3 Hz", default=1.0, ge=limits.FLASH_SHORTEST_S, le=4)
-    lit_pct: float = setting("亮的占比(%)", "lit share of the period", default=50.0, ge=limits.LIT_LEAST_PCT, le=100)
+    lit_pct: float = setting(
+        "亮的占比(%);一次最多灭 1 秒",
+        "lit share of the period; dark for 1 s at a time at most",
+        default=50.0,
+        ge=limits.LIT_LEAST_PCT,
+        le=100,
+    )
 
     @model_validator(mode="after")
     def _never_dark_for_long(self) -> Self:
@@ -458,7 +470,11 @@ class Night(Strict):
     start: TimeOfDay = setting("夜间开始", "night starts", default="20:00")
     end: TimeOfDay = setting("夜间结束", "night ends", default="06:00")
     brightness_pct: int = setting(
-        "夜间亮度(%)", "brightness at night", default=100, ge=limits.BRIGHTNESS_LEAST_PCT, le=100
+        "夜间亮度(%);夜间碰到 11:00-15:00 的只能是 100",
+        "brightness at night; 100 where the night touches 11:00-15:00",
+        default=100,
+        ge=limits.BRIGHTNESS_LEAST_PCT,
+        le=100,
     )
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """The office checks a folder for every node before anything is signed, and sees what it changes on which."""
 
+import io
 import json
 import pathlib
 from typing import Any
@@ -17,7 +18,7 @@ from tests.support.county_folder import GROUPS, site_text, write
 from tools.county import checking
 from tools.county.app import cli
 from tools.county.checking import SharedCheck, check, target_text, targets
-from tools.county.config import node_list
+from tools.county.config import _watched, node_list
 from tools.county.folder import read
 
 
@@ -251,6 +252,14 @@ def test_drivers_are_asked_once_for_equal_nodes(office: pathlib.Path, monkeypatc
     monkeypatch.setattr(checking, "check_source", counted)
     assert check(*read(office)).is_right
     assert len(asked) == 3  # the group north, its exception, the group south
+
+
+def test_whoever_looks_on_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", screen)
+    assert list(_watched([*GROUPS])) == [*GROUPS]
+    assert "5/5" in screen.getvalue()
 
 
 def test_equal_nodes_share_the_costly_half_and_none_is_left_out(tmp_path: pathlib.Path) -> None:

@@ -19,6 +19,7 @@ from configs.local_layer import (
     Local,
     LocalLayer,
     Moment,
+    alive,
     left_s,
     parts_of,
     with_change,
@@ -154,6 +155,12 @@ def test_a_process_that_restarts_within_a_boot_counts_nothing_twice(pole: Pole) 
         pole.local = LocalLayer(pole.local.path.parent)
         local, _problem = pole.local.now(pole.moment())
     assert left_s(local.changes[0], local, pole.moment()) == pytest.approx(LIFE_S - 10_000, abs=1)
+
+
+def test_a_kernel_that_names_no_boot_makes_no_change_younger() -> None:
+    set_at, after_a_restart = Moment("unknown", 1000.0, None), Moment("unknown", 20.0, None)
+    local = alive(with_change(Local(), SITE.values, "policy.hold_s", 5, set_at), after_a_restart)
+    assert left_s(local.changes[0], local, after_a_restart) <= LIFE_S - 20
 
 
 def test_the_card_is_written_seldom_and_never_without_a_change(pole: Pole) -> None:
