@@ -119,7 +119,8 @@ def _peel(annotation: Any, constraints: tuple[Any, ...], field: FieldInfo | None
     return Setting(annotation, constraints, optional, field)
 
 
-def _bound(setting: Setting, *names: str) -> Any:
+def bound(setting: Setting, *names: str) -> Any:
+    """The first of these constraints that the setting has (``ge``, ``le``, ``min_length``, …), or None."""
     for constraint in setting.constraints:
         for name in names:
             value = getattr(constraint, name, None)
@@ -158,12 +159,12 @@ def allowed(setting: Setting, key: str = "") -> Text:
         known = _PATTERNS.get(str(pattern))
         return known if known is not None else both(str(pattern))
     if kind in (int, float):
-        text = _join(text, both(_range(_bound(setting, "ge", "gt"), _bound(setting, "le"), _bound(setting, "lt"))))
+        text = _join(text, both(_range(bound(setting, "ge", "gt"), bound(setting, "le"), bound(setting, "lt"))))
         unit = unit_of(key)
         if unit is not None:
             text = Text(f"{text.zh}({unit.zh})", f"{text.en} ({unit.en})")
     elif get_origin(kind) in (list, dict) or kind is str:
-        least, most = _bound(setting, "min_length"), _bound(setting, "max_length")
+        least, most = bound(setting, "min_length"), bound(setting, "max_length")
         size = _range(least, most, None)
         if size:
             counted = (

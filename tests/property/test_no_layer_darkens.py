@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from configs import layers, limits, loader
+from configs import describe, layers, limits, loader
 from configs.errors import ConfigError
 from configs.gaps import gap_table
 from configs.layers import Layer, Part
@@ -21,21 +21,22 @@ from tests.support.site_files import DESK
 
 SITE = Part(Layer.SITE, loader.parse_yaml(DESK, "site.yaml"))
 PLAIN = loader.validate(SITE.source)
-NUMBERS = st.one_of(st.floats(1, 3), st.floats(0, 12), st.sampled_from([None, -1, 0, 0.34, 20, 30, 99, 100, 1e6]))
 TIMES = st.sampled_from(["00:00", "06:00", "11:00", "12:00", "14:59", "15:00", "20:00", "23:59"])
 
 
 def words_of(model: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
-    """Patches of a section, of a few keys each, with values in and out of bounds."""
+    """Patches of a section, of a few keys each, with values that each key alone would take."""
     below: dict[str, st.SearchStrategy[Any]] = {}
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            below[name] = words_of(kind)
-        elif model is Night and name in ("start", "end"):
+        setting = describe.of_field(field)
+        least, most = (describe.bound(setting, bound) for bound in ("ge", "le"))
+        if describe.is_model(setting.kind):
+            below[name] = words_of(setting.kind)
+        elif setting.kind in (int, float):
+            within = st.integers(least, most) if setting.kind is int else st.floats(least, most)
+            below[name] = st.one_of(within, st.none())
+        elif name in ("start", "end"):
             below[name] = TIMES
-        else:
-            below[name] = NUMBERS
     return st.lists(st.sampled_from(sorted(below)), max_size=2, unique=True).flatmap(
         lambda keys: st.fixed_dictionaries({key: below[key] for key in keys})
     )
