@@ -140,8 +140,8 @@ def merged(parts: Sequence[Part]) -> Merged:
         problems = [problem for part in patches for problem in refusals(part, site.source.values)]
     if problems:
         raise ConfigError(problems)
-    values: Any = {}
-    for part in parts:
+    values: Any = site.source.values  # a null of the site file is a value like any other, and no patch
+    for part in patches:
         values = merge(values, part.source.values)
     return Merged(tuple(parts), values)
 

@@ -60,8 +60,8 @@ def parts(site: dict[str, Any], *patches: dict[str, Any]) -> tuple[Part, ...]:
 
 
 def merged(found: tuple[Part, ...]) -> layers.Merged:
-    values: Any = {}
-    for part in found:
+    values: Any = found[0].source.values
+    for part in found[1:]:
         values = layers.merge(values, part.source.values)
     return layers.Merged(found, values)
 

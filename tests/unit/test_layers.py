@@ -54,6 +54,19 @@ def test_the_later_layer_wins_and_the_rest_stays() -> None:
     assert merged.origin(["night", "start"]) is None
 
 
+def test_a_null_in_a_site_file_is_no_patch() -> None:
+    """What a node that was never enrolled refuses or takes is the same with layers."""
+    empty = loader.parse_yaml(DESK + "conditions: {visibility_m: null}\n", "site.yaml")
+    patched = [Part(Layer.SITE, empty), part(Layer.GROUP, "conditions: {wet: true}")]
+    merged = layers.checked(patched, check_source)[0]
+    assert merged.values["conditions"] == {"visibility_m": None, "wet": True}
+    assert merged.provenance()[("conditions", "visibility_m")] is Layer.SITE
+    broken = loader.parse_yaml(DESK.replace("  hold_s: 3 ", "  hold_s: null "), "site.yaml")
+    with pytest.raises(ConfigError) as caught:
+        layers.checked([Part(Layer.SITE, broken)], check_source)
+    assert [(problem.path, problem.layer) for problem in caught.value.problems] == [("policy.hold_s", Layer.SITE)]
+
+
 def test_a_node_without_patches_is_its_site_file() -> None:
     merged, config, _warnings = run()
     assert merged.values == SITE.source.values
