@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from device.provisioning.gate import LASTING_S, PATIENCE, SETTLE_S, SILENT, Gate, Said, Verdict, faults
 from device.health import Health
+from device.provisioning.gate import LASTING_S, PATIENCE, SETTLE_S, SILENT, Gate, Said, Verdict, faults
 from hal.clock import NS_PER_S
 
 SHA = "a" * 64
