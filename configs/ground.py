@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from configs.errors import Problem, Text
 
 SAME_IMAGE = 0.004
-"""Of the picture. Nearer than this is one point marked twice: two pixels of the 544 the coarser bundled detector sees."""
+"""Of the picture. Nearer than this is one point marked twice: two pixels of the 544 of the coarser bundled detector."""
 
 SAME_PLACE_M = 0.1
 """On the road. A tape and a chalk mark are no better."""
