@@ -7,7 +7,7 @@ both languages and is chosen by whoever prints it; ``ConfigError`` always carrie
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -232,3 +232,18 @@ class RuleError(ValueError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = list(problems)
         super().__init__("; ".join(problem.render("en") for problem in self.problems))
+
+
+class CodedError(ValueError):
+    """A refusal of one cause: ``code`` names it for programs, ``message`` says it to people in either language."""
+
+    messages: ClassVar[Mapping[str, Text]]
+
+    def __init__(self, code: str, **params: Any) -> None:
+        self.code = code
+        self.params = params
+        super().__init__(self.message("en"))
+
+    def message(self, lang: str) -> str:
+        """What is wrong, in ``zh`` or ``en``."""
+        return self.messages[self.code].of(lang).format(**self.params)

@@ -1,1 +1,4 @@
-"""Provision, the process that comes and goes: verifies, stages, switches, watches health, confirms or reverts."""
+"""Provision, the process that comes and goes: verifies, stages, switches, watches health, confirms or reverts.
+
+Never part of core, guard, vision or the bridge; none of them imports it.
+"""
