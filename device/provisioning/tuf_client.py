@@ -157,5 +157,16 @@ def root_version(root: bytes) -> int:
         raise Refused("trust_unreadable", file=ROOT, detail=str(error)) from None
 
 
+def says_the_same(name: str, data: bytes, trusted: bytes) -> bool:
+    """Whether metadata of a bundle says what is trusted under its name. Raises Refused.
+
+    Compared is what was signed: spaces that a mirror put in between must not stand against the office's own bundle.
+    """
+    try:
+        return data == trusted or Metadata[Any].from_bytes(data).signed == Metadata[Any].from_bytes(trusted).signed
+    except RepositoryError as error:
+        raise Refused("malformed", role=name, detail=str(error)) from None
+
+
 def _said(moment: datetime.datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%MZ")

@@ -19,7 +19,7 @@ from configs.bundle import unpack
 from device.provisioning import trusted as trust
 from device.provisioning.refusal import Refused
 from device.provisioning.trusted import BUILT_AT, ROOT, Trusted, parse_time
-from device.provisioning.tuf_client import Client, root_version
+from device.provisioning.tuf_client import Client, root_version, says_the_same
 from device.provisioning.wave import Wave, wave_of
 
 _ROOT_NAME = re.compile(r"([1-9][0-9]{0,8})\.root\.json")
@@ -89,12 +89,10 @@ def judge(packed: bytes, before: Trusted, to: Addressee) -> Verified:
         for missing in sorted(client.listed() - targets.keys()):
             raise Refused("missing", name=missing)
         now = client.verified()
-    for name in client.names:
-        if now[name] != files[name]:
-            raise Refused("changed", role=name)
     own = f"{root_version(now[ROOT])}.root.json"
-    if files.get(own, now[ROOT]) != now[ROOT]:
-        raise Refused("changed", role=own)
+    for name, data in [*((name, now[name]) for name in client.names), (own, now[ROOT])]:
+        if not says_the_same(name, files.get(name, data), data):
+            raise Refused("changed", role=name)
     return Verified(
         group=targets[group_name],
         node=targets.get(f"{to.group}/nodes/{to.node}.yaml"),

@@ -485,7 +485,8 @@ def _(scene: Scene) -> bytes:
 
 @attack("the root that the node has comes with other words", "changed", "1.root.json")
 def _(scene: Scene) -> bytes:
-    root = forged(scene.office.repository.files["1.root.json"], nothing, scene.take("root", 1), scene.take("root", 2))
+    first = scene.office.repository.files["1.root.json"]
+    root = forged(first, told(county="371600"), scene.take("root", 1), scene.take("root", 2))
     return replaced(scene.last, {"1.root.json": root})
 
 

@@ -36,9 +36,9 @@ class TrustError(CodedError):
             "this machine's clock says {now}, before the last issue at {last}: set it right first",
         ),
         "clock_ahead": Text(
-            "上次签发是 {last},本机时间是 {now}:时间若不对请先校准;若确实停了这么久,trust renew timestamp --after-pause",
-            "the last issue was at {last} and this machine's clock says {now}: set it right if it is wrong, or, after so "
-            "long a pause, trust renew timestamp --after-pause",
+            "上次签发是 {last},本机时间是 {now}:时间不对请先校准;确实停了这么久,请用 trust renew --after-pause",
+            "the last issue was at {last} and this machine's clock says {now}: set it right if it is wrong, or, after "
+            "so long a pause, trust renew --after-pause",
         ),
         "expired": Text(
             "「{role}」在 {expires} 过期,节点不会接受:请先 trust renew {role}",

@@ -1,8 +1,9 @@
 """What the office signs: pure steps from one repository to the next, each an issue of its own.
 
 Invariants: nothing is written but new keys; every issue raises the version of all that it signs again, and of snapshot
-and timestamp; ``issued`` never runs backwards, nor ahead by more than a pause that a person has confirmed; a root is signed by enough keys of the root before it and of its own. A
-text is signed as it comes: whoever calls has checked it for every node.
+and timestamp; ``issued`` never runs backwards, nor ahead by more than a pause that a person has confirmed; a root is
+signed by enough keys of the root before it and of its own. A text is signed as it comes: whoever calls has checked it
+for every node.
 """
 
 import datetime
@@ -28,7 +29,7 @@ from device.provisioning.trusted import BUILT_AT, parse_time
 from device.provisioning.verify import Target, role_of
 from tools.county.trust.errors import TrustError
 from tools.county.trust.key import OfficeKey
-from tools.county.trust.keys import KeyRing, short
+from tools.county.trust.keys import KeyRing
 from tools.county.trust.repository import SNAPSHOT, TARGETS, TIMESTAMP, Repository
 
 ROOT_KEYS, ROOT_THRESHOLD = 3, 2
@@ -160,7 +161,7 @@ def _one_key(root: Root, role: str, wanted: str | None) -> str:
     ids = root.roles[role].keyids
     found = [key_id for key_id in ids if key_id.startswith(wanted or "")]
     if len(found) != 1:
-        raise TrustError("no_such_key", role=role, key=wanted or "?", known=", ".join(map(short, ids)))
+        raise TrustError("no_such_key", role=role, key=wanted or "?", known=", ".join(ids))
     return found[0]
 
 

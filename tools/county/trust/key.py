@@ -15,8 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from securesystemslib.signer import CryptoSigner, Key
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 from tuf.api.metadata import Metadata
+
+_ID_CHARS = 12
+"""Of the hash that names a key. TUF asks of an id only that it be the county's one key of that name (TAP 12): which key
+it is says the metadata that delegates to it. A bundle carries the id of every group's key, and people read it out."""
 
 
 class OfficeKey:
@@ -24,7 +28,8 @@ class OfficeKey:
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
-        self._signer = CryptoSigner(private)
+        whole = SSlibKey.from_crypto(private.public_key())
+        self._signer = CryptoSigner(private, SSlibKey.from_crypto(private.public_key(), whole.keyid[:_ID_CHARS]))
 
     @classmethod
     def generate(cls) -> "OfficeKey":
