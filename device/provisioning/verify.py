@@ -138,7 +138,9 @@ def _claims(files: Mapping[str, bytes]) -> tuple[str, int, datetime.datetime]:
     """What the timestamp says of itself: county, version, issue time."""
     try:
         signed = json.loads(files["timestamp.json"])["signed"]
-        county, version, issued = str(signed["county"]), int(signed["version"]), signed.get("issued")
+        county, version, issued = signed["county"], signed["version"], signed.get("issued")
+        if not isinstance(county, str) or type(version) is not int:
+            raise TypeError("county is text, version a whole number")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Refused("malformed", role="timestamp.json", detail=f"{type(error).__name__}: {error}"[:120]) from None
     try:
