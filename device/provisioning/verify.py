@@ -124,7 +124,10 @@ def _names(files: Mapping[str, bytes], group: str, role: str) -> None:
 
 
 def _chain(files: Mapping[str, bytes], root: bytes) -> None:
-    """Newer roots come without a gap from the node's own: the library would stop at the gap without a word."""
+    """Newer roots come without a gap from the node's own: the library would stop at the gap without a word.
+
+    Older ones, for nodes that slept longer, are not looked at.
+    """
     have = root_version(root)
     newer = sorted(
         version for name in files if (match := _ROOT_NAME.fullmatch(name)) and (version := int(match[1])) > have

@@ -3,6 +3,8 @@
 import datetime
 import json
 import pathlib
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -160,7 +162,8 @@ def test_a_group_needs_a_text_of_its_own_and_an_id(office: Office) -> None:
     text = Target("{}\n", everyone())
     act = (office.ring, office.now)
     assert refused(issue.sign_group, office.repository, "north", {}, *act).code == "no_group_target"
-    assert refused(issue.sign_group, office.repository, "North", {"group.yaml": text}, *act).code == "bad_id"
+    for bad in ("North", "", "371500/n", "root", "online", "timestamp"):
+        assert refused(issue.sign_group, office.repository, bad, {"group.yaml": text}, *act).code == "bad_id"
     assert refused(issue.create, "3715", *act).code == "bad_id"
 
 
@@ -331,3 +334,9 @@ def test_the_group_can_be_hung_into_the_offices_command() -> None:
     result = CliRunner().invoke(whole, ["trust", "--help"])
     assert result.exit_code == 0
     assert all(verb in result.output for verb in ("init", "sign", "bundle", "renew", "rotate", "show"))
+
+
+def test_help_does_not_wait_for_what_signs() -> None:
+    words = "import sys, tools.county.trust.cli; print(sorted({'tuf', 'cryptography', 'pydantic'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, text=True).stdout
+    assert found.strip() == "[]"

@@ -158,12 +158,6 @@ def test_a_node_that_moves_to_another_group_hears_that_one(office: Office, node:
     assert verify(south, node, Addressee(COUNTY, "south", "n0001")).group.text == "policy: {hold_s: 4}\n"
 
 
-def test_a_group_may_be_called_like_a_role_of_the_framework(office: Office, node: pathlib.Path) -> None:
-    for group in ("root", "targets", "snapshot", "timestamp"):
-        found = verify(office.says(group, 4), node, Addressee(COUNTY, group, "n0001"))
-        assert found.group.text == "policy: {hold_s: 4}\n"
-
-
 # Time.
 
 

@@ -50,6 +50,9 @@ LONGEST_PAUSE = datetime.timedelta(days=90)
 _COUNTY = re.compile(r"\d{6}")
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TARGET = re.compile(r"group\.yaml|files\.json|nodes/[a-z][a-z0-9_]{0,31}\.yaml")
+_RESERVED = ("root", "targets", "snapshot", "timestamp", "online")
+"""No group is called so: ``renew root`` must never be in doubt."""
+
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -79,7 +82,7 @@ def sign_group(
     Replaces what it said before. A group of a new name gets a key of its own, and the targets key signs for that.
     Raises TrustError.
     """
-    if not _ID.fullmatch(group):
+    if not _ID.fullmatch(group) or group in _RESERVED:
         raise TrustError("bad_id", value=group, what="组 / group")
     for name in targets:
         if not _TARGET.fullmatch(name):
