@@ -62,10 +62,15 @@ def load(folder: pathlib.Path, *, built_at: datetime.datetime = BUILT_AT) -> Tru
 def save(folder: pathlib.Path, trusted: Trusted) -> None:
     """Replaces the node's trust in one step. Raises OSError; the old one then stays."""
     files = {name: data.decode("utf-8") for name, data in sorted(trusted.files.items())}
-    document = {"format": _FORMAT, "floor": trusted.floor.strftime(_TIME), "files": files}
+    document = {"format": _FORMAT, "floor": time_text(trusted.floor), "files": files}
     write_atomically(folder / FILE, json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8"))
 
 
 def parse_time(text: str) -> datetime.datetime:
     """A time as TUF writes it, whole seconds of UTC. Raises ValueError, TypeError."""
     return datetime.datetime.strptime(text, _TIME).replace(tzinfo=datetime.UTC)
+
+
+def time_text(moment: datetime.datetime) -> str:
+    """A time of UTC as TUF writes it, whole seconds."""
+    return moment.strftime(_TIME)

@@ -68,6 +68,14 @@ def test_the_names_of_a_bundle_are_let_in(name: str) -> None:
     assert bundle.unpack(bundle.pack({name: b"x"})) == {name: b"x"}
 
 
+def test_a_name_may_be_as_long_as_two_ids_and_some() -> None:
+    longest = "a" * bundle.MAX_NAME_CHARS
+    assert bundle.unpack(bundle.pack({longest: b""})) == {longest: b""}
+    with pytest.raises(BundleError) as refused:
+        bundle.pack({longest + "a": b""})
+    assert refused.value.code == "bad_name"
+
+
 def test_a_bundle_as_large_as_may_be_is_read_and_one_byte_more_is_not(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "stick.bundle"
     path.write_bytes(bytes(bundle.MAX_PACKED_BYTES))

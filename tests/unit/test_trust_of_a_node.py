@@ -4,7 +4,7 @@ import datetime
 import json
 import pathlib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,8 +19,6 @@ from device.provisioning.refusal import Refused
 from device.provisioning.verify import Addressee, verify
 from device.provisioning.wave import Wave
 from tests.support.office import COUNTY, DAY, NODE, OPENING, Office, forged_in, replaced
-
-Node = Callable[..., pathlib.Path]
 
 
 @pytest.fixture

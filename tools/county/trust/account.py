@@ -4,6 +4,7 @@ from typing import Any
 
 from tuf.api.metadata import Root, Signed, Targets
 
+from device.provisioning.trusted import time_text
 from device.provisioning.verify import role_of
 from tools.county.trust.repository import Repository
 
@@ -25,7 +26,7 @@ def account(repository: Repository) -> dict[str, Any]:
             {
                 "role": role.removeprefix(role_of("")),
                 "version": signed.version,
-                "expires": signed.expires.isoformat(),
+                "expires": time_text(signed.expires),
                 "threshold": held.threshold,
                 "keys": held.keyids,
             }

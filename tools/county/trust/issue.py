@@ -25,7 +25,7 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
-from device.provisioning.trusted import BUILT_AT, parse_time
+from device.provisioning.trusted import BUILT_AT, parse_time, time_text
 from device.provisioning.verify import Target, role_of
 from tools.county.trust.errors import TrustError
 from tools.county.trust.key import OfficeKey
@@ -52,8 +52,6 @@ _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TARGET = re.compile(r"group\.yaml|files\.json|nodes/[a-z][a-z0-9_]{0,31}\.yaml")
 _RESERVED = ("root", "targets", "snapshot", "timestamp", "online")
 """No group is called so: ``renew root`` must never be in doubt."""
-
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def create(county: str, keys: KeyRing, now: datetime.datetime) -> Repository:
@@ -181,9 +179,9 @@ class _Issue:
         self._now = now.replace(microsecond=0)
         last = parse_time(before.timestamp.unrecognized_fields["issued"]) if before.files else BUILT_AT
         if self._now < last:
-            raise TrustError("clock_behind", now=self._now.strftime(_TIME), last=last.strftime(_TIME))
+            raise TrustError("clock_behind", now=time_text(self._now), last=time_text(last))
         if before.files and self._now - last > LONGEST_PAUSE and not after_pause:
-            raise TrustError("clock_ahead", now=self._now.strftime(_TIME), last=last.strftime(_TIME))
+            raise TrustError("clock_ahead", now=time_text(self._now), last=time_text(last))
 
     def root(self, root: Root, before: Root | None) -> None:
         """Adds a root, signed by enough keys of the one before and of its own."""
@@ -226,7 +224,7 @@ class _Issue:
         snapshot = Snapshot() if is_first else self._before.snapshot
         root = Repository(self.files).root
         if root.is_expired(self._now):
-            raise TrustError("expired", role="root", expires=root.expires.strftime(_TIME))
+            raise TrustError("expired", role="root", expires=time_text(root.expires))
         for name in self.files:
             if name == TARGETS or ("/" not in name and name.startswith(role_of(""))):
                 snapshot.meta[name] = MetaFile(Metadata[Any].from_bytes(self.files[name]).signed.version)
@@ -235,7 +233,7 @@ class _Issue:
         timestamp.snapshot_meta = MetaFile(snapshot.version)
         timestamp.unrecognized_fields |= {
             "county": root.unrecognized_fields["county"],
-            "issued": self._now.strftime(_TIME),
+            "issued": time_text(self._now),
         }
         self._sign(TIMESTAMP, timestamp, root.roles["timestamp"].keyids, VALID["timestamp"])
         return Repository(self.files)

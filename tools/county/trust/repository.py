@@ -21,7 +21,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from configs.bundle import pack
 from configs.files import write_atomically
-from device.provisioning.trusted import parse_time
+from device.provisioning.trusted import parse_time, time_text
 from device.provisioning.verify import role_of
 from tools.county.trust.errors import TrustError
 
@@ -98,7 +98,7 @@ def bundle_of(repository: Repository, group: str, *, since: int = 1) -> bytes:
     parts = {"root": repository.root, "targets": repository.targets, group: repository.role(group)}
     for role, signed in parts.items():
         if signed.is_expired(issued):
-            raise TrustError("expired", role=role, expires=signed.expires.isoformat())
+            raise TrustError("expired", role=role, expires=time_text(signed.expires))
     newer = range(since + 1, repository.root_version + 1)
     names = [TIMESTAMP, SNAPSHOT, TARGETS, f"{role_of(group)}.json", *(f"{version}.root.json" for version in newer)]
     return pack({**{name: repository.files[name] for name in names}, **repository.texts(group)})
