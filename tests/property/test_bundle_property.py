@@ -25,6 +25,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, texts, max_size=6))
 def test_what_was_packed_comes_out_to_the_byte(files: dict[str, bytes]) -> None:
     packed = bundle.pack(files)
@@ -32,11 +33,13 @@ def test_what_was_packed_comes_out_to_the_byte(files: dict[str, bytes]) -> None:
     assert packed == bundle.pack(dict(reversed(files.items())))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(zlib.compress))
 def test_any_bytes_are_refused_or_are_a_bundle(packed: bytes) -> None:
     _refused_or_bundle(packed)
 
 
+@settings(deadline=None)
 @given(json_values | st.fixed_dictionaries({"format": st.just(bundle.FORMAT), "files": json_values}))
 def test_any_json_is_refused_or_is_a_bundle(document: object) -> None:
     _refused_or_bundle(zlib.compress(json.dumps(document).encode("utf-8", "surrogatepass")))
@@ -51,6 +54,7 @@ def _refused_or_bundle(packed: bytes) -> None:
         assert bundle.unpack(bundle.pack(files)) == files
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_a_name_that_is_let_in_stays_in_its_folder(name: str) -> None:
     try:

@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.provisioning.wave import WHOLE, Wave, everyone, wave_of
@@ -19,12 +19,14 @@ def test_a_node_is_in_by_the_hash_of_salt_and_id() -> None:
     assert Wave("spring", at + 1).includes("n0007")
 
 
+@settings(deadline=None)
 @given(salts, nodes, st.integers(0, WHOLE), st.integers(0, WHOLE))
 def test_a_wider_wave_loses_nobody(salt: str, node: str, one: int, other: int) -> None:
     narrow, wide = sorted((one, other))
     assert Wave(salt, wide).includes(node) or not Wave(salt, narrow).includes(node)
 
 
+@settings(deadline=None)
 @given(salts, nodes)
 def test_nobody_is_in_the_empty_wave_and_everybody_in_the_whole(salt: str, node: str) -> None:
     assert not Wave(salt, 0).includes(node)
@@ -32,6 +34,7 @@ def test_nobody_is_in_the_empty_wave_and_everybody_in_the_whole(salt: str, node:
     assert everyone(salt).includes(node)
 
 
+@settings(deadline=None, max_examples=20)
 @given(salts)
 def test_a_tenth_is_about_a_tenth(salt: str) -> None:
     # 1000 draws of one in ten: outside 50..160 once in 10^8.
@@ -43,6 +46,7 @@ def test_another_salt_sends_others_first() -> None:
     assert first["a"] != first["b"]
 
 
+@settings(deadline=None)
 @given(salts, st.integers(0, WHOLE), st.frozensets(nodes, max_size=5))
 def test_a_wave_comes_back_from_a_target_as_it_was(salt: str, permille: int, named: frozenset[str]) -> None:
     wave = Wave(salt, permille, named)
