@@ -12,6 +12,7 @@ from tools.county import NODE_OPTIONS
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "config": ("tools.county.config:command", N_("Check the county's folder, show what it changes on which nodes")),
+    "trust": ("tools.county.trust.cli:trust", N_("Keys, signatures and bundles of the county")),
 }
 """Verb -> where the command is, its one-line help."""
 
