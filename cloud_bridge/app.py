@@ -16,7 +16,7 @@ from typing import Any, Final
 from cloud_bridge.core_watch import CoreWatch
 from cloud_bridge.health import config_reported, essence, health_body, section_hashes_in
 from cloud_bridge.mqtt import MAX_IN_FLIGHT, Backoff, Confirmed, Connected, Disconnected, Link, Message
-from cloud_bridge.outbox import CURSOR_FILE, Item, Lane, Outbox
+from cloud_bridge.outbox import Item, Lane, Outbox
 from cloud_bridge.topics import (
     Envelope,
     HealthBody,
@@ -32,6 +32,7 @@ from cloud_bridge.topics import (
 from configs.schema import SiteConfig
 from device.ipc import EXIT_RESTART
 from device.journal_reader import JOURNAL_FILE, JournalError, JournalReader
+from device.outbox_cursor import CURSOR_FILE
 from device.site import section_hashes
 from hal.clock import NS_PER_MS, NS_PER_S, Clock, boot_id, iso_utc
 

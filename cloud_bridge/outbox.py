@@ -13,18 +13,17 @@ Invariants
 import collections
 import dataclasses
 import enum
-import json
 import logging
 import pathlib
 from typing import Final
 
 from configs.files import write_atomically
+from device import outbox_cursor
 from device.journal_reader import JournalReader, Row
 from hal.clock import NS_PER_S, Clock
 
 log = logging.getLogger(__name__)
 
-CURSOR_FILE: Final = "outbox.json"
 READ_ROWS: Final = 64
 """Rows read from the journal at a time: some 20 kB."""
 
@@ -179,27 +178,19 @@ class Outbox:
         if not self._dirty or not (now or now_ns - self._saved_ns >= SAVE_EVERY_NS):
             return
         self._saved_ns = now_ns
-        values = {
-            "stream": self._stream,
-            "live": self._live.confirmed,
-            "backlog": [[lane.confirmed, lane.upto] for lane in self._backlog],
-        }
-        write_atomically(self._path, json.dumps(values).encode())
+        backlog = tuple((lane.confirmed, lane.upto or 0) for lane in self._backlog)
+        write_atomically(self._path, outbox_cursor.Cursor(self._stream, self._live.confirmed, backlog).encoded())
         self._dirty = False
 
     def _load(self) -> tuple[str | None, _Lane, list[_Lane]]:
         try:
-            values = json.loads(self._path.read_bytes())
-            live = _Lane(int(values["live"]))
-            backlog = [_Lane(int(after), int(upto)) for after, upto in values["backlog"]]
-            return str(values["stream"]), live, backlog
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            cursor = outbox_cursor.read(self._path)
+        except (OSError, ValueError) as error:
             log.error(
                 "event=outbox_cursor_unreadable path=%s error=%r effect=everything_is_sent_again", self._path, error
             )
-        return None, _Lane(0), []
+            cursor = outbox_cursor.NOTHING
+        return cursor.stream, _Lane(cursor.live), [_Lane(after, upto) for after, upto in cursor.backlog]
 
     def _rewind(self) -> None:
         self._live.rewind()

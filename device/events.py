@@ -11,7 +11,7 @@ from typing import Any
 
 
 class EventKind(enum.StrEnum):
-    """Kinds of event, and the importance a full disk sheds by: alerts last."""
+    """Kinds of event."""
 
     ALERT = "alert"  # a face entered or left alert
     NEAR_MISS = "near_miss"  # two road users came too close; the node measured it
@@ -26,6 +26,15 @@ class EventKind(enum.StrEnum):
     VOICE = "voice"  # a clip was spoken, or withheld and why
     CONFIG = "config"  # a configuration was applied, refused or rolled back
     NODE = "node"  # the node started or stopped
+    JOURNAL = "journal"  # the journal began or ceased to lose what the county has not, or began anew
+
+
+class EventClass(enum.StrEnum):
+    """What a kind weighs when there is no room (``device.journal_store.SHED_CLASSES``): telemetry goes first."""
+
+    TELEMETRY = "telemetry"
+    EVENT = "event"
+    ALERT = "alert"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ Invariants
 - ``seq`` is never used twice within a ``stream``. A file that is damaged is put aside and a new one with a new
   ``stream`` begins, so (stream, seq) names one event for ever.
 - While the disk refuses (full, read-only, failing) events wait in memory; when that is full, or the file has reached
-  its cap, the least important go first, oldest first, alerts last, and each loss is counted.
+  its cap, what the county has goes first, then telemetry, events, and alerts last; each loss is counted by class.
+- Of itself the journal tells when it begins and ceases to lose what the county has not (one event each, not one a row),
+  and that it began anew.
 """
 
 import contextlib
@@ -19,8 +21,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from device.events import Event
-from device.journal_store import Connect, DamagedError, Ring, Store, connect_file, result_code
+from device import outbox_cursor
+from device.events import Event, EventClass, EventKind
+from device.journal_store import CLASS_OF, Connect, DamagedError, Losses, Ring, Store, connect_file, result_code
 from hal.clock import NS_PER_MS, Clock, boot_id, iso_utc
 
 log = logging.getLogger(__name__)
@@ -50,7 +53,8 @@ _STILL_USABLE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqli
 
 
 class JournalWriter:
-    """Writes events to ``path`` from a thread of its own, opened there too, so that a slow card delays nobody."""
+    """Writes events to ``path`` from a thread of its own, opened there too, so that a slow card delays nobody. The
+    outbox's cursor lies in the same folder."""
 
     def __init__(
         self,
@@ -80,6 +84,10 @@ class JournalWriter:
         self._last_seq = 0
         self._pruned = 0
         self._quarantined = 0
+        self._aside: str | None = None
+        self._lost = Losses()  # of this stream, as far as it is on the disk
+        self._ring_told = Losses()  # of what the ring shed, what has gone into that count
+        self._losing_upto: int | None = None  # the last seq when something was lost; None: nothing is being lost
         self._room_was_made = False
         self._store: Store | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -118,6 +126,17 @@ class JournalWriter:
                 "quarantined": self._quarantined,
             }
 
+    def lost(self) -> dict[str, int]:
+        """Events of this stream that were given up before the county had them, by class, telemetry first."""
+        with self._changed:
+            lost = self._lost + self._ring_lost()
+        return {name.value: lost[name] for name in EventClass}
+
+    def losing(self) -> bool:
+        """Whether something was lost that the county has not been told of."""
+        with self._changed:
+            return self._losing_upto is not None or self._ring_lost().total() > 0
+
     def flush(self, timeout_s: float) -> bool:
         """Waits until the journal is open and every event appended before is on the disk. False when time ran out or
         one was dropped."""
@@ -136,6 +155,13 @@ class JournalWriter:
             self._changed.notify_all()
         self._halt.set()
         self._thread.join(timeout_s)
+
+    def _ring_lost(self) -> Losses:
+        """What the ring shed and no transaction has counted yet. The lock is held."""
+        lost = Losses()
+        for kind, count in self._ring.shed.items():
+            lost[CLASS_OF[kind]] += count
+        return lost - self._ring_told
 
     def _first_unsettled(self) -> int:
         return self._in_hand[0][0] if self._in_hand else self._ring.first_ticket()
@@ -166,12 +192,17 @@ class JournalWriter:
         if self._store is None:
             self._store = store = Store(self._path, self._connect)
             store.hold_reserve()
+            before = self._stream or self._cursor_or_nothing().stream
             with self._changed:
-                self._stream, self._last_seq = store.stream, store.last_seq
+                self._stream, self._last_seq, self._lost = store.stream, store.last_seq, Losses(store.lost)
                 self._changed.notify_all()
+            if store.created and (before is not None or self._aside is not None):
+                self._losing_upto = None
+                self._tell({"state": "new_stream", "before": before, "aside": self._aside})
+                self._aside = None
         if self._problem is not None and not self._in_hand and self._ring.size == 0:
             # Nothing waits that could prove the disk well again, so what may have failed last is tried instead.
-            self._keep_to_the_cap(self._store)
+            self._count_losses(self._keep_to_the_cap(self._store))
             with self._changed:
                 self._problem = None
 
@@ -182,6 +213,8 @@ class JournalWriter:
         # Stamped here and not in append: after a step of the wall clock the newer anchor is the better one.
         quality = self._clock.quality().value
         wall_minus_mono_ns = self._clock.wall_ns() - self._clock.monotonic_ns()
+        with self._changed:
+            lost = self._ring_lost()
         store.write(
             [
                 (
@@ -194,30 +227,64 @@ class JournalWriter:
                     _json(event.body),
                 )
                 for _, event in batch
-            ]
+            ],
+            lost,
         )
         with self._changed:
             self._in_hand = []
-            self._last_seq = store.last_seq
+            self._last_seq, self._lost = store.last_seq, Losses(store.lost)
+            self._ring_told += lost
             if self._problem is not None:
                 log.warning("event=journal_recovered path=%s last_seq=%d", self._path, store.last_seq)
             self._problem = None
             self._changed.notify_all()
         if self._room_was_made and store.hold_reserve():
             self._room_was_made = False
-        self._keep_to_the_cap(store)
+        self._count_losses(lost + self._keep_to_the_cap(store))
 
-    def _keep_to_the_cap(self, store: Store) -> None:
-        gone = 0
+    def _keep_to_the_cap(self, store: Store) -> Losses:
+        lost = Losses()
         if store.rows > self._max_rows:
             # One per cent more than needed, so that not every batch has to delete.
-            gone += store.shed(store.rows - self._max_rows + self._max_rows // 100)
+            surplus = store.rows - self._max_rows + self._max_rows // 100
+            lost += self._shed(store, *store.shed(surplus, self._cursor(store)))
         if store.used_bytes() > self._max_bytes:
-            gone += store.shed(max(1, store.rows // 20))
+            lost += self._shed(store, *store.shed(max(1, store.rows // 20), self._cursor(store)))
+        return lost
+
+    def _shed(self, store: Store, gone: int, lost: Losses) -> Losses:
         if gone:
             with self._changed:
                 self._pruned += gone
-            log.warning("event=journal_pruned path=%s rows=%d", self._path, gone)
+                self._lost = Losses(store.lost)
+            log.warning("event=journal_pruned path=%s rows=%d lost_to_the_county=%d", self._path, gone, lost.total())
+        return lost
+
+    def _count_losses(self, lost: Losses) -> None:
+        """Tells that losing begins, and that it is over once the county has all that was left."""
+        upto = self._losing_upto
+        if lost.total():
+            self._losing_upto = self._last_seq
+            if upto is None:
+                self._tell({"state": "losing", "lost": self.lost()})
+        elif upto is not None and self._store is not None and self._cursor(self._store).delivered_upto() >= upto:
+            self._losing_upto = None
+            self._tell({"state": "kept", "lost": self.lost()})
+
+    def _tell(self, body: Mapping[str, Any]) -> None:
+        self.append(Event(EventKind.JOURNAL, self._clock.monotonic_ns(), None, body))
+
+    def _cursor(self, store: Store) -> outbox_cursor.Cursor:
+        """What the county has of this very journal."""
+        cursor = self._cursor_or_nothing()
+        return cursor if cursor.stream == store.stream else outbox_cursor.NOTHING
+
+    def _cursor_or_nothing(self) -> outbox_cursor.Cursor:
+        try:
+            return outbox_cursor.read(self._path.with_name(outbox_cursor.CURSOR_FILE))
+        except (OSError, ValueError) as error:
+            log.warning("event=journal_cursor_unreadable error=%r effect=nothing_counts_as_delivered", error)
+            return outbox_cursor.NOTHING
 
     def _failed(self, error: Exception) -> None:
         with self._changed:
@@ -238,9 +305,7 @@ class JournalWriter:
             # Once an episode: whoever fills the disk must not cost us the whole history.
             self._room_was_made = True
             with contextlib.suppress(sqlite3.Error, OSError):
-                gone = store.make_room()
-                with self._changed:
-                    self._pruned += gone
+                self._count_losses(self._shed(store, *store.make_room(self._cursor(store))))
         elif code not in _STILL_USABLE and store is not None:
             store.close()
             self._store = None
@@ -266,6 +331,7 @@ class JournalWriter:
             return
         with self._changed:
             self._quarantined += 1
+        self._aside = aside.name
         log.error("event=journal_quarantined path=%s aside=%s", self._path, aside)
 
 

@@ -1,7 +1,8 @@
 """Where the journal's events are while they wait, and the SQLite file they go to. Used by the writer's thread alone.
 
 Invariants: a batch is one transaction with ``synchronous=FULL``; what is no journal of ours is a DamagedError for its
-owner to put aside; what there is no room for goes in SHED_ORDER, oldest first, and is counted.
+owner to put aside; what there is no room for goes by its class, oldest first: in the file what the county has before
+what it has not, and what is lost to the county is counted by class in the very transaction that deletes it.
 """
 
 import collections
@@ -10,29 +11,37 @@ import os
 import pathlib
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from device.events import Event, EventKind
+from device.events import Event, EventClass, EventKind
+from device.outbox_cursor import Cursor
 
 SCHEMA_VERSION: Final = 1
 
-SHED_ORDER: Final = (
-    EventKind.VOICE,
-    EventKind.PART,
-    EventKind.SPEEDING,
-    EventKind.WRONG_WAY,
-    EventKind.RIGHT_TURN,
-    EventKind.CAUTION,
-    EventKind.PASSAGE,
-    EventKind.DUTY,
-    EventKind.HEALTH,
-    EventKind.NODE,
-    EventKind.CONFIG,
-    EventKind.NEAR_MISS,
-    EventKind.ALERT,
-)
-"""What is given up first when there is no room: what was said, then what flaps, alerts last."""
+SHED_CLASSES: Final[Mapping[EventClass, tuple[EventKind, ...]]] = {
+    EventClass.TELEMETRY: (EventKind.VOICE, EventKind.PART, EventKind.PASSAGE, EventKind.DUTY),
+    EventClass.EVENT: (
+        EventKind.SPEEDING,
+        EventKind.WRONG_WAY,
+        EventKind.RIGHT_TURN,
+        EventKind.CAUTION,
+        EventKind.HEALTH,
+        EventKind.NODE,
+        EventKind.CONFIG,
+    ),
+    EventClass.ALERT: (EventKind.JOURNAL, EventKind.NEAR_MISS, EventKind.ALERT),
+}
+"""What is given up first when there is no room: telemetry, then events, alerts last. Telemetry is what comes with every
+road user or flaps: most of the rows, and of each the least worth."""
+
+SHED_ORDER: Final = tuple(kind for kinds in SHED_CLASSES.values() for kind in kinds)
+"""The kinds in that order; in memory each kind is a queue of its own."""
+
+CLASS_OF: Final[Mapping[EventKind, EventClass]] = {kind: name for name, kinds in SHED_CLASSES.items() for kind in kinds}
+
+Losses = collections.Counter[EventClass]
+"""How many events the county will never have, by class."""
 
 RESERVE_BYTES: Final = 1024 * 1024
 """Held beside the journal and given up when the disk is full: deleting rows needs room too (the WAL grows first, then
@@ -72,6 +81,8 @@ class Store:
             # A WAL left without its database belongs to another journal and must not be replayed into this one.
             for suffix in ("-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
+        self.created = False
+        """Whether there was no journal here, so that a new stream began."""
         self._db = connect(path)
         try:
             self._prepare()
@@ -105,6 +116,10 @@ class Store:
         self.rows: int = db.execute("SELECT count(*) FROM events").fetchone()[0]
         sequence = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
         self.last_seq: int = 0 if sequence is None else sequence[0]
+        self.lost: Losses = collections.Counter()
+        for name in EventClass:
+            count = db.execute("SELECT value FROM meta WHERE key = ?", (f"lost_{name}",)).fetchone()
+            self.lost[name] = 0 if count is None else int(count[0])
         status = self._path.stat()
         self._inode = (status.st_dev, status.st_ino)
 
@@ -115,6 +130,7 @@ class Store:
                 db.execute(statement)
             db.execute("INSERT INTO meta VALUES ('stream', ?)", (str(uuid.uuid4()),))
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        self.created = True
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -135,15 +151,18 @@ class Store:
             return True
         return (status.st_dev, status.st_ino) != self._inode
 
-    def write(self, rows: list[tuple[str, int, str, str, str, str | None, str]]) -> None:
-        """One transaction; on return the rows are on the disk, in order, with consecutive ``seq``."""
+    def write(self, rows: list[tuple[str, int, str, str, str, str | None, str]], lost: Losses) -> None:
+        """One transaction; on return the rows are on the disk, in order, with consecutive ``seq``, and so is the count
+        of what was ``lost`` before it came here."""
         with self._transaction():
             self._db.executemany(
                 "INSERT INTO events (boot_id, mono_ms, t, t_quality, kind, face, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             last = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+            self._note(lost)
         self.last_seq = last
+        self.lost += lost
         self.rows += len(rows)
 
     def used_bytes(self) -> int:
@@ -154,19 +173,34 @@ class Store:
         )
         return (pages - free) * size
 
-    def shed(self, count: int) -> int:
-        """Deletes the ``count`` oldest rows below alert, and alerts only when nothing else is left."""
+    def shed(self, count: int, cursor: Cursor, *, spare_alerts: bool = False) -> tuple[int, Losses]:
+        """Deletes ``count`` rows: what the county has by ``cursor``, then what it has not, in each telemetry, events
+        and alerts, oldest first; with ``spare_alerts`` no alert that it has not. How many went, and how many of them
+        are lost to the county."""
+        gone, lost = 0, Losses()
         with self._transaction():
-            gone = self._db.execute(
-                "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE kind <> 'alert' ORDER BY seq LIMIT ?)",
-                (count,),
-            ).rowcount
-            if gone < count:
-                gone += self._db.execute(
-                    "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)", (count - gone,)
-                ).rowcount
+            for delivered in (True, False):
+                for name in EventClass:
+                    if gone == count or (spare_alerts and not delivered and name is EventClass.ALERT):
+                        continue
+                    where, values = _of_class(name, cursor, delivered)
+                    found = self._db.execute(
+                        f"DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE {where} ORDER BY seq LIMIT ?)",
+                        (*values, count - gone),
+                    ).rowcount
+                    gone += found
+                    lost[name] += 0 if delivered else found
+            self._note(lost)
         self.rows -= gone
-        return gone
+        self.lost += lost
+        return gone, +lost
+
+    def _note(self, lost: Losses) -> None:
+        for name, count in (+lost).items():
+            self._db.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
+                (f"lost_{name}", count),
+            )
 
     def hold_reserve(self) -> bool:
         """Sets the reserve aside if it is not there and four times its size is free; whether it is there now."""
@@ -183,16 +217,26 @@ class Store:
             return False
         return True
 
-    def make_room(self) -> int:
+    def make_room(self, cursor: Cursor) -> tuple[int, Losses]:
         """After a full disk: gives up the reserve, moves the WAL into the file, frees a twentieth of that for reuse."""
         self._path.with_name(self._path.name + "-reserve").unlink(missing_ok=True)
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        lesser = self._db.execute("SELECT count(*) FROM events WHERE kind <> 'alert'").fetchone()[0]
-        return self.shed(min(lesser, max(1, self.rows // 20))) if lesser else 0
+        return self.shed(max(1, self.rows // 20), cursor, spare_alerts=True)
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
+
+
+def _of_class(name: EventClass, cursor: Cursor, delivered: bool) -> tuple[str, list[object]]:
+    """Condition and values of the rows of a class that the county has, or has not. A kind that this program does not
+    know (an older one wrote it) weighs as an event."""
+    others = name is EventClass.EVENT
+    kinds = [kind for kind, its in CLASS_OF.items() if (its is name) != others]
+    among = f"kind {'NOT IN' if others else 'IN'} ({', '.join('?' * len(kinds))})"
+    has = "seq <= ?" + " AND NOT (seq > ? AND seq <= ?)" * len(cursor.backlog)
+    bounds = [cursor.live, *(bound for bounds in cursor.backlog for bound in bounds)]
+    return f"{among} AND {'' if delivered else 'NOT '}({has})", [*kinds, *bounds]
 
 
 class Ring:

@@ -131,6 +131,9 @@ def snapshot(core: "Core") -> dict[str, Any]:
             "stream": core.journal.stream(),
             "last_seq": core.journal.last_seq(),
             "problem": core.journal.problem(),
+            "lost": core.journal.lost(),
+            "losing": core.journal.losing(),
+            "set_aside": core.journal.counters()["quarantined"],
         },
         "counters": dataclasses.asdict(core.pipeline.counters)
         | {
