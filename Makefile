@@ -6,7 +6,7 @@ SIM := .venv/.sim
 MUTATION := .venv/.mutation
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test sim check bench evidence evaluate evaluate-detector ratchet mutants nightly system build lock golden docs clean
+.PHONY: help demo test sim check asyncapi bench evidence evaluate evaluate-detector ratchet mutants nightly system build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,7 +26,12 @@ check: build  ## 静态检查 / ruff, mypy, import contracts, every shipped site
 	mypy
 	lint-imports
 	$(PY) -m tools.build.reference --check docs/config-reference.md
+	$(PY) -m tools.county.asyncapi --check docs/asyncapi.yaml
 	@for site in configs/examples/*.yaml; do sentinel config check --config $$site || exit 1; done
+
+asyncapi: build  ## 用官方解析器检查平台合同(装 Node.js)/ the contract for platforms through the official parser (installs Node.js)
+	tools/install/system-packages asyncapi
+	$(PY) -m tools.county.asyncapi_parser docs/asyncapi.yaml
 
 bench: build  ## 微基准与短测 / micro-benchmarks and a short bench
 	$(PY) -m pytest -q tests/bench --benchmark-enable -o addopts=--import-mode=importlib
@@ -84,8 +89,9 @@ lock:  ## 重新导出依赖 / exports the hashed requirements again (needs uv)
 golden: build  ## 接受回放结果(先看它打印的差别)/ accepts what the replay says now; read what it prints
 	$(PY) -m tests.replay.accept
 
-docs:  ## 重新生成配置参考 / writes the configuration reference again
+docs:  ## 重新生成配置参考和平台合同 / writes the configuration reference and the contract for platforms again
 	$(PY) -m tools.build.reference docs/config-reference.md
+	$(PY) -m tools.county.asyncapi docs/asyncapi.yaml
 
 clean:
 	rm -rf .venv .cache mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis

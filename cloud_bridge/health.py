@@ -8,7 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cloud_bridge.topics import ConfigReportedBody, FaceHealth, HealthBody, OutboxHealth, PartHealth
+from cloud_bridge.topics import (
+    ConfigReportedBody,
+    FaceHealth,
+    HealthBody,
+    JournalHealth,
+    LostEvents,
+    OutboxHealth,
+    PartHealth,
+)
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -33,7 +41,7 @@ def health_body(status: Mapping[str, Any] | None, why_not: str | None, outbox: O
             for name, face in _entries(status.get("faces"))
         },
         parts=_parts(status),
-        journal_problem=_text(_mapping(status.get("journal")).get("problem")),
+        journal=_journal(_mapping(status.get("journal"))),
         latency_ms=dict(_mapping(status.get("latency_ms"))),
         counters=dict(_mapping(status.get("counters"))),
         outbox=outbox,
@@ -50,7 +58,9 @@ def essence(body: HealthBody) -> Any:
         body.clock_quality,
         {name: (face.health, face.reasons) for name, face in body.faces.items()},
         {name: (part.state, _without_numbers(part.problem)) for name, part in body.parts.items()},
-        _without_numbers(body.journal_problem),
+        body.journal.stream,
+        body.journal.losing,
+        _without_numbers(body.journal.problem),
         _without_numbers(body.outbox.problem),
     )
 
@@ -68,6 +78,17 @@ def section_hashes_in(status: Mapping[str, Any]) -> dict[str, str]:
     """SHA-256 by section of the configuration that core runs."""
     sections = _mapping(_mapping(status.get("config")).get("sections"))
     return {name: value for name, value in sections.items() if isinstance(value, str)}
+
+
+def _journal(journal: Mapping[str, Any]) -> JournalHealth:
+    lost = _mapping(journal.get("lost"))
+    return JournalHealth(
+        stream=_text(journal.get("stream")),
+        problem=_text(journal.get("problem")),
+        losing=journal.get("losing") is True,
+        lost=LostEvents(**{name: _count(lost.get(name)) for name in LostEvents.model_fields}),
+        set_aside=_count(journal.get("set_aside")),
+    )
 
 
 def _parts(status: Mapping[str, Any]) -> dict[str, PartHealth]:
@@ -96,6 +117,10 @@ def _text(value: Any) -> str | None:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _without_numbers(text: str | None) -> str | None:

@@ -133,3 +133,23 @@ def test_the_broker_gone_is_written_where_the_screen_reads_it(broker: Mosquitto,
     values = json.loads(file.read_text())
     assert {"connected", "sent", "confirmed", "backlog", "last_error", "mono_ns"} <= set(values)
     assert str(broker.port) in values["last_error"]
+
+
+def test_a_journal_that_begins_to_lose_or_began_anew_is_told_at_once(
+    county: Subscriber, node: Node, core: FakeCore
+) -> None:
+    with node.bridge():
+        county.wait(lambda: len(healths(county)) >= 1, "the first health")
+        told = len(healths(county))
+        lost = {"telemetry": 2000, "event": 0, "alert": 0}
+        core.change("journal", {"stream": "x", "problem": None, "losing": True, "lost": lost, "set_aside": 0})
+        county.wait(lambda: len(healths(county)) > told, "the losing")
+        body = healths(county)[-1].journal
+        assert body.losing and body.lost.model_dump() == lost
+        asked, told = core.asked, len(healths(county))
+        core.change("journal", {"stream": "x", "losing": True, "lost": lost | {"telemetry": 4000}})
+        wait_for(lambda: core.asked >= asked + 3, "core being asked three times more")
+        assert len(healths(county)) == told, "that it goes on is no news"
+        core.change("journal", {"stream": "y", "losing": False, "set_aside": 1})
+        county.wait(lambda: len(healths(county)) > told, "the new stream")
+    assert healths(county)[-1].journal.stream == "y" and healths(county)[-1].journal.set_aside == 1
