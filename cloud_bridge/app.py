@@ -52,9 +52,10 @@ STATE_RESERVE: Final = 4
 REFUSED_PAUSE_NS: Final = 30 * NS_PER_S
 """After the broker refused a message (no permission, a quota) it is offered again, but not in a tight loop."""
 
-UNHEARD_PAUSE_NS: Final = 2 * NS_PER_S
+UNHEARD_FIRST_NS: Final = NS_PER_S // 4
+UNHEARD_MOST_NS: Final = 2 * NS_PER_S
 """While nobody is subscribed to a node's events they stay here: a broker that lost its sessions in a crash confirms
-what it then throws away. Short, because subscribers come back within seconds."""
+what it then throws away. Short at first, because subscribers come back within seconds; doubled each time."""
 
 GOODBYE_S: Final = 1.0
 
@@ -100,6 +101,7 @@ class Bridge:
         self._health_ns = 0
         self._states_after_ns = 0
         self._events_after_ns = 0
+        self._unheard_ns = UNHEARD_FIRST_NS
         self._last_error: str | None = None
         self._journal_error: str | None = None
         self._event_error: str | None = None
@@ -175,10 +177,12 @@ class Bridge:
         elif signal.error is None and not signal.unheard:
             self._outbox.confirm(sent)
             self._event_error = None
+            self._unheard_ns = UNHEARD_FIRST_NS
         else:
             self._event_error = signal.error or "nobody is subscribed to this node's events: they are kept"
             self._refused(self._event_error)
-            self._events_after_ns = now_ns + (REFUSED_PAUSE_NS if signal.error is not None else UNHEARD_PAUSE_NS)
+            self._events_after_ns = now_ns + (REFUSED_PAUSE_NS if signal.error is not None else self._unheard_ns)
+            self._unheard_ns = min(2 * self._unheard_ns, UNHEARD_MOST_NS)
             self._outbox.connected()  # what was not confirmed is offered again
 
     def _refused(self, error: str) -> None:
@@ -288,6 +292,7 @@ class Bridge:
                 self._wake.wait(POLL_S)
                 self._wake.clear()
                 self._take_signals()
+            self._outbox.settle_all()
         self._link.close()
         self._core.close()
         self._connected = False

@@ -41,8 +41,8 @@ MAX_IN_FLIGHT: Final = 20
 
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_CEILING_S: Final = 60.0
-STEADY_S: Final = 10.0
-"""A connection that held this long starts the backoff over."""
+STEADY_S: Final = 3.0
+"""A connection that held this long starts the backoff over: three times the longest first wait."""
 
 TAKEOVER_PAUSE_S: Final = 30.0
 """FAULTS 51: two nodes of one name may throw each other out at most this often."""

@@ -1,12 +1,15 @@
 """Which journalled event is sent next, and which the county has: a cursor over the journal that a crash cannot lose.
 
 Invariants
-- An event counts as delivered only when the broker has confirmed it and every event before it in its lane; what is
-  not delivered is sent again after a crash or a lost connection, with the same (stream, seq).
+- An event counts as confirmed only when the broker has confirmed it and every event before it in its lane; what is not
+  is sent again after a crash or a lost connection, with the same (stream, seq).
+- A broker confirms what it has in memory and not yet handed on; when it dies that is gone. So a confirmed event stays
+  in doubt for a while, and what is in doubt when the connection is lost is sent again too. The cursor holds what is
+  settled.
 - Two lanes: *live* is what is journalled while connected, *backlog* the ranges that earlier outages left, oldest
   first. Live goes first; the backlog is held to a rate and to half of what may be in flight.
-- The cursor file says, for the journal's stream, up to where the live lane is delivered, and which ranges before that
-  are still backlog. A missing or damaged cursor means "nothing delivered": duplicates, never a loss.
+- The cursor file says, for the journal's stream, up to where the live lane is settled, and which ranges before that are
+  still backlog. A missing or damaged cursor means "nothing delivered": duplicates, never a loss.
 - One thread uses an Outbox; nothing here knows MQTT.
 """
 
@@ -37,6 +40,14 @@ BURST_S: Final = 0.25
 """The backlog may catch up this much of its rate in one go, so that a coarse poll does not lower the rate."""
 
 
+DOUBT_NS: Final = 10 * NS_PER_S
+"""A broker hands an event on within milliseconds, to a platform that is behind within seconds."""
+
+DOUBT_EVENTS: Final = 1024
+"""And of one subscriber a Mosquitto holds no more than this: 20 in flight and 1,000 queued, unless told otherwise. At a
+few events a minute the time counts, in a backlog at full speed this does."""
+
+
 class Lane(enum.StrEnum):
     """Where a message goes."""
 
@@ -55,22 +66,26 @@ class Item:
 
 @dataclasses.dataclass(slots=True)
 class _Lane:
-    """Rows above ``confirmed`` (and up to ``upto``) in order: read ahead, sent, confirmed."""
+    """Rows above ``settled`` (and up to ``upto``) in order: read ahead, sent, confirmed, and settled when they have
+    been confirmed for long enough."""
 
-    confirmed: int
+    settled: int
     upto: int | None = None
+    confirmed: int = 0
     sent: int = 0
+    doubted: collections.deque[tuple[int, int]] = dataclasses.field(default_factory=collections.deque)
     ahead: collections.deque[Row] = dataclasses.field(default_factory=collections.deque)
     waiting: collections.OrderedDict[int, bool] = dataclasses.field(default_factory=collections.OrderedDict)
 
     def __post_init__(self) -> None:
-        self.sent = self.confirmed
+        self.confirmed = self.sent = self.settled
 
     def rewind(self) -> None:
-        """Everything not confirmed is to be sent again."""
-        self.sent = self.confirmed
+        """Everything not settled is to be sent again."""
+        self.confirmed = self.sent = self.settled
         self.ahead.clear()
         self.waiting.clear()
+        self.doubted.clear()
 
     def next(self, reader: JournalReader) -> Row | None:
         if not self.ahead:
@@ -82,7 +97,7 @@ class _Lane:
         self.waiting[row.seq] = False
         return row
 
-    def confirm(self, seq: int) -> None:
+    def confirm(self, seq: int, now_ns: int) -> None:
         if seq in self.waiting:
             self.waiting[seq] = True
         while self.waiting:
@@ -91,6 +106,20 @@ class _Lane:
                 break
             del self.waiting[first]
             self.confirmed = first
+            self.doubted.append((now_ns, first))
+
+    def settle(self, now_ns: int) -> bool:
+        """Takes out of doubt what was confirmed long enough ago; whether that was anything."""
+        before = self.settled
+        while self.doubted and (self.doubted[0][0] <= now_ns - DOUBT_NS or len(self.doubted) > DOUBT_EVENTS):
+            self.settled = self.doubted.popleft()[1]
+        return self.settled > before
+
+    def exhausted(self, now_ns: int) -> None:
+        """There is nothing more to read in the range, and nothing waits: what it lacks was pruned from the journal."""
+        if self.upto is not None and self.confirmed < self.upto:
+            self.confirmed = self.upto
+            self.doubted.append((now_ns, self.upto))
 
 
 class Outbox:
@@ -153,15 +182,20 @@ class Outbox:
         """The broker has ``item`` for good."""
         if item.session != self._session:
             return
-        lane = self._live if item.lane is Lane.LIVE else self._backlog[0] if self._backlog else None
+        lanes = [self._live] if item.lane is Lane.LIVE else self._backlog
+        lane = next((lane for lane in lanes if item.row.seq in lane.waiting), None)
         if lane is not None and item.row.stream == self._stream:
-            lane.confirm(item.row.seq)
+            lane.confirm(item.row.seq, self._clock.monotonic_ns())
             self.confirmed_total += 1
-            self._dirty = True
+            self._settle(self._clock.monotonic_ns())
+
+    def settle_all(self) -> None:
+        """The connection ends in good order: the broker lives and will hand on what it has confirmed."""
+        self._settle(self._clock.monotonic_ns() + DOUBT_NS)
 
     def in_flight(self) -> int:
         """Sent, and not yet in the unbroken run of confirmations."""
-        return len(self._live.waiting) + (len(self._backlog[0].waiting) if self._backlog else 0)
+        return sum(len(lane.waiting) for lane in (self._live, *self._backlog))
 
     def backlog(self) -> int:
         """Events that an outage kept and that are not delivered (an upper bound where the journal was pruned)."""
@@ -175,11 +209,12 @@ class Outbox:
     def save(self, *, now: bool = False) -> None:
         """Writes the cursor when it has moved and a second has gone by, or at once. Raises OSError."""
         now_ns = self._clock.monotonic_ns()
+        self._settle(now_ns)
         if not self._dirty or not (now or now_ns - self._saved_ns >= SAVE_EVERY_NS):
             return
         self._saved_ns = now_ns
-        backlog = tuple((lane.confirmed, lane.upto or 0) for lane in self._backlog)
-        write_atomically(self._path, outbox_cursor.Cursor(self._stream, self._live.confirmed, backlog).encoded())
+        backlog = tuple((lane.settled, lane.upto or 0) for lane in self._backlog)
+        write_atomically(self._path, outbox_cursor.Cursor(self._stream, self._live.settled, backlog).encoded())
         self._dirty = False
 
     def _load(self) -> tuple[str | None, _Lane, list[_Lane]]:
@@ -191,6 +226,13 @@ class Outbox:
             )
             cursor = outbox_cursor.NOTHING
         return cursor.stream, _Lane(cursor.live), [_Lane(after, upto) for after, upto in cursor.backlog]
+
+    def _settle(self, now_ns: int) -> None:
+        for lane in (self._live, *self._backlog):
+            self._dirty |= lane.settle(now_ns)
+        while self._backlog and self._backlog[0].settled == self._backlog[0].upto:
+            self._backlog.pop(0)
+            self._dirty = True
 
     def _rewind(self) -> None:
         self._live.rewind()
@@ -220,15 +262,16 @@ class Outbox:
 
     def _keep(self, after: int, upto: int) -> None:
         if self._backlog and self._backlog[-1].upto == after:
-            after = self._backlog.pop().confirmed
+            after = self._backlog.pop().settled
         self._backlog.append(_Lane(after, upto))
         if len(self._backlog) > MAX_RANGES:
             first, second, *rest = self._backlog
-            self._backlog = [_Lane(first.confirmed, second.upto), *rest]
+            self._backlog = [_Lane(first.settled, second.upto), *rest]
 
     def _next_backlog(self) -> Row | None:
-        while self._backlog:
-            lane = self._backlog[0]
+        for lane in self._backlog:
+            if lane.confirmed == lane.upto:
+                continue  # all sent and confirmed, and in doubt for a while yet
             if len(lane.waiting) >= max(1, self.max_in_flight // 2) or not self._token_ready():
                 return None
             row = lane.next(self._reader)
@@ -237,9 +280,7 @@ class Outbox:
                 return row
             if lane.waiting:
                 return None
-            # Nothing unread and nothing unconfirmed: the range is delivered (or was pruned at the journal's cap).
-            self._backlog.pop(0)
-            self._dirty = True
+            lane.exhausted(self._clock.monotonic_ns())
         return None
 
     def _token_ready(self) -> bool:

@@ -606,7 +606,7 @@ class Bridge(Strict):
     cert_file: str | None = setting("节点证书文件", "certificate of the node", default=None)
     key_file: str | None = setting("节点私钥文件", "private key of the node", default=None)
     health_every_s: float = setting("健康上报周期(秒)", "health at least every", default=60.0, ge=5, le=600)
-    backlog_per_s: float = setting("补发速率(条/秒)", "backlog rate", default=20.0, ge=1, le=1000)
+    backlog_per_s: float = setting("补发速率(条/秒)", "backlog rate", default=20.0, ge=1, le=10000)
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:

@@ -1,4 +1,4 @@
-"""A real Mosquitto on a free loopback port, for as long as the demonstration lasts.
+"""A real Mosquitto on a loopback port, for as long as a demonstration or a measurement lasts.
 
 Invariants: it listens on 127.0.0.1 only and keeps nothing; it dies with the process that started it.
 """
@@ -28,16 +28,17 @@ def installed() -> str | None:
 
 
 class Broker:
-    """``url`` is for the site file, ``port`` for a subscriber. ``folder`` takes its config and log."""
+    """``url`` is for the site file, ``port`` for a subscriber. ``folder`` takes its config and log. With a ``port`` it
+    comes back where one was before; without, it takes a free one."""
 
-    def __init__(self, folder: pathlib.Path, clock: Clock) -> None:
+    def __init__(self, folder: pathlib.Path, clock: Clock, *, port: int | None = None) -> None:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         found = installed()
         if found is None:
             raise BrokerError("mosquitto: not found; install the package mosquitto")
         for _ in range(TRIES):
-            self.port = _free_port()
+            self.port = port or _free_port()
             self._process = _start(found, self.port, folder)
             if _listens(self.port, self._process, clock):
                 return
@@ -48,6 +49,13 @@ class Broker:
     def url(self) -> str:
         """For ``bridge.url``."""
         return f"mqtt://127.0.0.1:{self.port}"
+
+    def kill(self) -> None:
+        """As if its machine had lost power: what it had in memory is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def close(self) -> None:
         """Ends it."""

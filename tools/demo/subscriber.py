@@ -18,6 +18,9 @@ from hal.clock import NS_PER_S, Clock
 
 TOPICS = ("sentinel/v1/+/+/event", "sentinel/v1/+/+/backlog")
 CONNECT_S = 10.0
+RECONNECT_S = 1
+"""A platform is on the broker's own network: no reason to wait longer."""
+
 Key = tuple[str, int]
 Event = tuple[str, Mapping[str, Any]]
 """Kind and body."""
@@ -119,6 +122,7 @@ class Subscriber:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.reconnect_delay_set(RECONNECT_S, RECONNECT_S)
         try:
             self._client.connect("127.0.0.1", port, keepalive=30)
         except OSError as error:

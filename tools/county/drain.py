@@ -1,0 +1,201 @@
+"""How an outage's events reach the county while broker and bridge are killed: ``python -m tools.county.drain``.
+
+    JournalWriter -> journal.db -> python -m cloud_bridge -> mosquitto -> a subscriber that keeps (stream, seq) once
+
+Prints figures as JSON lines like the bench. Invariants: real processes, each killed with SIGKILL at a chosen share of
+the events and started again; the broker keeps nothing on a disk; the clock runs from the bridge's start to the last
+event, outages included; what arrived is compared with the journal row by row.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any, Final
+
+from configs.schema import SiteConfig
+from device.events import Event, EventKind
+from device.journal import JournalWriter
+from device.journal_reader import JOURNAL_FILE, JournalReader
+from hal.clock import NS_PER_S, SYSTEM_CLOCK
+from hal.parent import die_with_parent
+from tools.bench.figures import as_json
+from tools.demo.broker import Broker
+from tools.demo.subscriber import Comparison, Subscriber
+
+EVENTS: Final = 100_000
+BROKER_KILLS: Final = 20
+BRIDGE_KILLS: Final = 4
+RATE_BAR_PER_S: Final = 1000.0
+"""A week of a busy junction (50,000 events) is then told in a minute."""
+
+BACKLOG_PER_S: Final = 10_000.0
+"""The most that a site file allows: the rate is a setting that spares a thin line, not what the bridge can do."""
+
+WRITE_AT_ONCE: Final = 5_000
+"""Half of what the journal's writer keeps in memory."""
+
+STALLED_S: Final = 60.0
+"""Nothing new for this long: it will not come any more."""
+
+POLL_S: Final = 0.01
+SITE_ID: Final = "371500/n0001"
+
+
+class DrainError(RuntimeError):
+    """The run could not be carried out; the message says at which step."""
+
+
+def site(port: int) -> SiteConfig:
+    """A junction with nothing but a lamp and its county."""
+    return SiteConfig.model_validate(
+        {
+            "site": {"id": SITE_ID, "name": "积压"},
+            "approaches": {
+                "main_east": {"road": "main", "limit_kmh": 60, "conflicts": ["branch_south"]},
+                "branch_south": {"road": "branch", "limit_kmh": 30, "conflicts": ["main_east"]},
+            },
+            "lamps": {"l_branch": {"driver": "gpio", "pin": 17, "faces": ["branch_south"]}},
+            "bridge": {"url": f"mqtt://127.0.0.1:{port}", "backlog_per_s": BACKLOG_PER_S},
+        }
+    )
+
+
+def journalled(path: pathlib.Path, count: int) -> None:
+    """A journal with ``count`` events as an outage leaves it. Raises DrainError."""
+    writer = JournalWriter(path, SYSTEM_CLOCK, max_rows=2 * count)
+    for n in range(count):
+        body = {"from": "clear", "to": "caution", "cause": {"approach": "main_east", "distance_m": 62.4, "n": n}}
+        writer.append(Event(EventKind.CAUTION, SYSTEM_CLOCK.monotonic_ns(), "branch_south", body))
+        if n % WRITE_AT_ONCE == 0 and not writer.flush(60):
+            raise DrainError(f"{path}: {writer.problem()}")
+    if not writer.flush(60):
+        raise DrainError(f"{path}: {writer.problem()}")
+    writer.close()
+
+
+class BridgeProcess:
+    """``python -m cloud_bridge`` as a node runs it, in folders of its own."""
+
+    def __init__(self, folder: pathlib.Path, port: int) -> None:
+        self.run_dir, self.state_dir = folder / "run", folder / "state"
+        for made in (self.run_dir, self.state_dir):
+            made.mkdir()
+        self._config = self.run_dir / "site.json"
+        self._config.write_text(site(port).model_dump_json(), encoding="utf-8")
+        self._log = folder / "bridge.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it (again)."""
+        command = [sys.executable, "-m", "cloud_bridge", "--config", str(self._config)]
+        folders = ["--run-dir", str(self.run_dir), "--state-dir", str(self.state_dir)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([*command, *folders], stderr=log, preexec_fn=die_with_parent)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """In good order."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+
+    def lag(self) -> int | None:
+        """How many events it says are not confirmed; None while it says nothing."""
+        try:
+            return int(json.loads((self.run_dir / "bridge.json").read_text(encoding="utf-8"))["lag"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+
+def drain(folder: pathlib.Path, events: int, broker_kills: int, bridge_kills: int) -> tuple[Comparison, float]:
+    """What arrived against what was journalled, and seconds from the bridge's start to the last event. Raises
+    DrainError and the OSErrors of broker and subscriber."""
+    clock = SYSTEM_CLOCK
+    broker = Broker(folder, clock)
+    bridge = BridgeProcess(folder, broker.port)
+    path = bridge.state_dir / JOURNAL_FILE
+    journalled(path, events)
+    kills = [(n / (broker_kills + 1), True) for n in range(1, broker_kills + 1)]
+    kills += [((n - 0.5) / bridge_kills, False) for n in range(1, bridge_kills + 1)]
+    kills.sort()
+    try:
+        with Subscriber(broker.port, clock) as county:
+            started_ns = last_ns = clock.monotonic_ns()
+            bridge.start()
+            had = 0
+            while had < events:
+                clock.sleep_s(POLL_S)
+                now_ns, has = clock.monotonic_ns(), county.count()
+                if has > had:
+                    had, last_ns = has, now_ns
+                elif now_ns - last_ns > STALLED_S * NS_PER_S:
+                    break
+                if kills and had >= kills[0][0] * events:
+                    _share, is_broker = kills.pop(0)
+                    if is_broker:
+                        broker.kill()
+                        broker = Broker(folder, clock, port=broker.port)
+                    else:
+                        bridge.kill()
+                        bridge.start()
+            bridge.stop()
+            return county.compare(_rows(path)), (last_ns - started_ns) / NS_PER_S
+    finally:
+        bridge.kill()
+        broker.close()
+
+
+def _rows(path: pathlib.Path) -> Iterator[Any]:
+    reader = JournalReader(path)
+    seq = 0
+    while rows := reader.after(seq, 1000):
+        yield from rows
+        seq = rows[-1].seq
+    reader.close()
+
+
+def lines(found: Comparison, seconds: float, full: bool) -> list[dict[str, object]]:
+    """The figures; ``ok`` is null for a run that is shorter than the bar asks for."""
+    lost, wrong = len(found.missing), len(found.different) + len(found.unknown) + found.unreadable
+    rate = found.received / seconds if seconds > 0 else 0.0
+    return [
+        _line("outbox_drain_lost", lost, "events", 0, lost == 0 if full else None),
+        _line("outbox_drain_doubled_in_effect", wrong, "events", 0, wrong == 0 if full else None),
+        _line("outbox_drain_repeated", found.duplicates, "messages", None, None),
+        _line(
+            "outbox_drain_rate", round(rate, 1), "events/s", RATE_BAR_PER_S, rate >= RATE_BAR_PER_S if full else None
+        ),
+    ]
+
+
+def _line(name: str, value: float, unit: str, bar: float | None, ok: bool | None) -> dict[str, object]:
+    return {"name": name, "value": value, "unit": unit, "bar": bar, "ok": ok}
+
+
+def main() -> int:
+    """Entry point; exit 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(prog="python -m tools.county.drain", description=__doc__)
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--broker-kills", type=int, default=BROKER_KILLS)
+    parser.add_argument("--bridge-kills", type=int, default=BRIDGE_KILLS)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sentinel-drain-") as folder:
+        found, seconds = drain(pathlib.Path(folder), arguments.events, arguments.broker_kills, arguments.bridge_kills)
+    full = arguments.events >= EVENTS and arguments.broker_kills >= BROKER_KILLS
+    measured = lines(found, seconds, full)
+    for line in measured:
+        print(as_json(line))
+    return 1 if any(line["ok"] is False for line in measured) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
