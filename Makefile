@@ -27,6 +27,7 @@ check: build  ## 静态检查 / ruff, mypy, import contracts, every shipped site
 	lint-imports
 	$(PY) -m tools.build.reference --check docs/config-reference.md
 	$(PY) -m tools.county.asyncapi --check docs/asyncapi.yaml
+	$(PY) -m tools.county.examples --check docs/platform.md
 	@for site in configs/examples/*.yaml; do sentinel config check --config $$site || exit 1; done
 
 asyncapi: build  ## 用官方解析器检查平台合同(装 Node.js)/ the contract for platforms through the official parser (installs Node.js)
@@ -92,6 +93,7 @@ golden: build  ## 接受回放结果(先看它打印的差别)/ accepts what the
 docs:  ## 重新生成配置参考和平台合同 / writes the configuration reference and the contract for platforms again
 	$(PY) -m tools.build.reference docs/config-reference.md
 	$(PY) -m tools.county.asyncapi docs/asyncapi.yaml
+	$(PY) -m tools.county.examples docs/platform.md
 
 clean:
 	rm -rf .venv .cache mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
