@@ -77,9 +77,11 @@ class Broker:
 
 def _start(program: str, port: int, folder: pathlib.Path) -> subprocess.Popen[bytes]:
     config = folder / "mosquitto.conf"
-    # Small messages answered at once: without set_tcp_nodelay a round trip can take 40 ms.
+    # Small messages answered at once: without set_tcp_nodelay a round trip can take 40 ms. And as on the platform page:
+    # by default Mosquitto drops what it cannot give to a slow subscriber.
     config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nlog_dest stderr\n",
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nlog_dest stderr\n"
+        "max_queued_messages 0\n",
         encoding="utf-8",
     )
     with (folder / "mosquitto.log").open("ab") as log:
