@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloud_bridge.outbox import DOUBT_EVENTS, DOUBT_NS, MAX_RANGES, Item, Lane, Outbox
+from cloud_bridge.outbox import DOUBT_EVENTS, DOUBT_NS, LOOK_EVERY_NS, MAX_RANGES, Item, Lane, Outbox
 from device.journal import JournalWriter
 from device.journal_reader import JournalError, JournalReader
 from hal.clock import NS_PER_S, SYSTEM_CLOCK, VirtualClock
@@ -86,6 +86,7 @@ def test_after_an_outage_live_goes_first_and_what_was_kept_follows_in_order(offi
     office.clock.advance_ns(NS_PER_S)
     assert seqs([item for item in [office.outbox.next()] if item]) == [("backlog", 1)]
     office.journal(2)
+    office.clock.advance_ns(LOOK_EVERY_NS)
     assert seqs(office.take()) == [("live", 4), ("live", 5), ("backlog", 2), ("backlog", 3)]
 
 

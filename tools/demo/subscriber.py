@@ -18,7 +18,7 @@ from hal.clock import NS_PER_S, Clock
 
 TOPICS = ("sentinel/v1/+/+/event", "sentinel/v1/+/+/backlog")
 CONNECT_S = 10.0
-RECONNECT_S = 1
+RECONNECT_S = 0.2
 """A platform is on the broker's own network: no reason to wait longer."""
 
 Key = tuple[str, int]
@@ -122,7 +122,7 @@ class Subscriber:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
-        self._client.reconnect_delay_set(RECONNECT_S, RECONNECT_S)
+        self._client.reconnect_delay_set(RECONNECT_S, RECONNECT_S)  # type: ignore[arg-type]  # fractions will do
         try:
             self._client.connect("127.0.0.1", port, keepalive=30)
         except OSError as error:
