@@ -133,7 +133,7 @@ class JournalWriter:
         return {name.value: lost[name] for name in EventClass}
 
     def losing(self) -> bool:
-        """Whether something was lost that the county has not been told of."""
+        """Whether something was lost and the county has not caught up since."""
         with self._changed:
             return self._losing_upto is not None or self._ring_lost().total() > 0
 

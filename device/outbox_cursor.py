@@ -41,6 +41,7 @@ def read(path: pathlib.Path) -> Cursor:
         return NOTHING
     try:
         backlog = tuple((int(after), int(upto)) for after, upto in values["backlog"])
-        return Cursor(str(values["stream"]), int(values["live"]), backlog)
-    except (KeyError, TypeError) as error:
+        stream = values["stream"]
+        return Cursor(None if stream is None else str(stream), int(values["live"]), backlog)
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"{path}: not a cursor: {error!r}") from error

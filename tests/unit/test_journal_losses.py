@@ -1,12 +1,17 @@
 """What the county loses when there is no room: least worth first, counted by class, told once when it begins and once
 when it is over; what the county has already goes before anything that it has not."""
 
+import contextlib
+import json
 import pathlib
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from device.events import EventClass, EventKind
 from device.journal import JournalWriter
@@ -170,6 +175,40 @@ def test_a_damaged_cursor_is_refused(tmp_path: pathlib.Path, text: str) -> None:
     (tmp_path / CURSOR_FILE).write_text(text)
     with pytest.raises(ValueError):
         read(tmp_path / CURSOR_FILE)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    stream=st.none() | st.text(),
+    live=st.integers(0, 2**53),
+    backlog=st.lists(st.tuples(st.integers(0, 2**53), st.integers(0, 2**53)), max_size=5),
+)
+def test_a_cursor_is_read_as_it_was_written(stream: str | None, live: int, backlog: list[tuple[int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        cursor = Cursor(stream, live, tuple(backlog))
+        (pathlib.Path(folder) / CURSOR_FILE).write_bytes(cursor.encoded())
+        assert read(pathlib.Path(folder) / CURSOR_FILE) == cursor
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.binary()
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.fixed_dictionaries({"stream": JSON, "live": JSON, "backlog": JSON}).map(
+        lambda value: json.dumps(value).encode()
+    )
+)
+def test_whatever_a_card_made_of_the_cursor_it_is_read_or_refused(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / CURSOR_FILE).write_bytes(data)
+        with contextlib.suppress(ValueError):
+            assert isinstance(read(pathlib.Path(folder) / CURSOR_FILE), Cursor)
 
 
 def test_a_cursor_says_up_to_where_the_county_has_everything(tmp_path: pathlib.Path) -> None:
