@@ -16,7 +16,7 @@ from models.errors import ManifestError, ModelFileError
 _WEIGHTS = pathlib.Path(__file__).parent / "weights"
 
 BUNDLED_MODELS = {"standard": _WEIGHTS / "road_users_standard.json", "tiny": _WEIGHTS / "road_users_tiny.json"}
-"""The manifests of the models that come with the package: ``tiny`` is for a Pi 4, and not trained yet."""
+"""The manifests of the models that come with the package: ``tiny`` is for a Pi 4."""
 
 BUNDLED = BUNDLED_MODELS["standard"]
 """What runs unless another is named."""

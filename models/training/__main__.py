@@ -1,6 +1,6 @@
 """From a folder of labelled pictures to an ONNX file and a report: one command for each candidate.
 
-    python -m models.training standard --data ../shared/road_users --teachers ../shared/teacher --out DIR
+    python -m models.training standard_clear --data ../shared/road_users --teachers ../shared/teacher --out DIR
     python -m models.training tiny … --standard DIR/model.onnx
 
 ``--resume`` goes on after an interruption and gives, on the same machine, the weights of an uninterrupted run to the
@@ -16,6 +16,7 @@ import logging
 import pathlib
 import platform
 import sys
+from typing import Any
 
 import onnx
 import torch
@@ -31,7 +32,6 @@ LOG = logging.getLogger("training")
 
 PUBLISHED = "yolox_nano_416.onnx"
 LABEL_TEACHER = "nanodet_plus_m_1_5x_640x384.onnx"
-FLOAT, INTEGER = "model.onnx", "model_int8.onnx"
 
 
 def run(
@@ -59,11 +59,8 @@ def run(
         files.write(begun, _begin(recipe, start, samples).SerializeToString(deterministic=True))
     model = onnx.load(str(begun))
     outcome = fit(recipe, model, teacher, samples, key, kept, machine)
-    shipped = shipping.ship(model)
-    files.write(out / FLOAT, shipped.SerializeToString(deterministic=True))
-    quantise.pack(shipped)
-    files.write(out / INTEGER, shipped.SerializeToString(deterministic=True))
-    done = _report(recipe, start, samples, key, machine, outcome, model, out)
+    written = quantise.write_both(out, shipping.ship(model))
+    done = _report(recipe, start, samples, key, machine, outcome, model, written)
     report.write(out, done)
     return done
 
@@ -86,10 +83,9 @@ def _report(
     machine: Machine,
     outcome: Outcome,
     model: onnx.ModelProto,
-    out: pathlib.Path,
+    written: dict[str, dict[str, Any]],
 ) -> report.Report:
     costs = {f"{height}×{width}": graph.cost(model, height, width) for height, width in recipe.sizes}
-    written = {name: (out / name).read_bytes() for name in (FLOAT, INTEGER)}
     hundreds = [outcome.losses[i : i + 100] for i in range(0, len(outcome.losses), 100)]
     return report.Report(
         candidate=recipe.name,
@@ -110,8 +106,8 @@ def _report(
         losses=[round(sum(part) / len(part), 4) for part in hundreds],
         parameters=next(iter(costs.values()))[1],
         gmac={size: round(macs / 1e9, 3) for size, (macs, _) in costs.items()},
-        files={n: {"bytes": len(v), "sha256": hashlib.sha256(v).hexdigest()} for n, v in written.items()},
-        ships=INTEGER if recipe.integer else FLOAT,
+        files=written,
+        ships=quantise.INTEGER if recipe.integer else quantise.FLOAT,
     )
 
 

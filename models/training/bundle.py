@@ -15,7 +15,7 @@ from models.detector import ROAD_USERS
 from models.manifest import BUNDLED_MODELS, InputSize, Manifest, ModelInput, Source
 from models.onnx_detector import load_detector
 from models.training import files, report
-from models.training.recipes import MOST_BYTES, RECIPES
+from models.training.recipes import MOST_BYTES
 
 SOURCES = (
     Source(
@@ -48,7 +48,7 @@ STANDARD = Source(
     name="road_users standard",
     author="this project",
     licence="Apache-2.0",
-    used_for="starting weights, narrowed; teacher: soft targets",
+    used_for="starting weights, modified; teacher: soft targets",
 )
 """What every other model of this project is made from."""
 
@@ -59,12 +59,12 @@ def bundle(folder: pathlib.Path, into: pathlib.Path, *, threshold: float, overla
     Raises ValueError when the weights are too large, ModelError when the detector refuses them.
     """
     known = report.read(folder)
-    recipe = RECIPES[known.candidate]
+    model, sizes = known.recipe["model"], known.recipe["sizes"]
     data = (folder / known.ships).read_bytes()
-    most = MOST_BYTES[recipe.model]
+    most = MOST_BYTES[model]
     if len(data) > most:
-        raise ValueError(f"{folder / known.ships}: {len(data)} bytes; allowed for {recipe.model}: {most}")
-    name = BUNDLED_MODELS[recipe.model].stem
+        raise ValueError(f"{folder / known.ships}: {len(data)} bytes; allowed for {model}: {most}")
+    name = BUNDLED_MODELS[model].stem
     manifest = Manifest(
         version=1,
         name=name,
@@ -72,7 +72,7 @@ def bundle(folder: pathlib.Path, into: pathlib.Path, *, threshold: float, overla
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         input=ModelInput(
-            sizes=tuple(InputSize(height=height, width=width) for height, width in recipe.sizes),
+            sizes=tuple(InputSize(height=height, width=width) for height, width in sizes),
             layout="nhwc_bgr_uint8",
             placing="letterbox_top_left",
             pad=114,
@@ -82,7 +82,7 @@ def bundle(folder: pathlib.Path, into: pathlib.Path, *, threshold: float, overla
         overlap=overlap,
         max_detections=100,
         licence="Apache-2.0",
-        sources=SOURCES if recipe.model == "standard" else (*SOURCES, STANDARD),
+        sources=SOURCES if model == "standard" else (*SOURCES, STANDARD),
     )
     text = (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode("utf-8")
     with tempfile.TemporaryDirectory() as trial:

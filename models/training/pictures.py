@@ -18,12 +18,6 @@ from models.training.teachers import CLASSES, Floats, Image
 PAD = 114
 """Grey of the letterbox, as in YOLOX's own training."""
 
-SINGLE, FOUR = 0.35, 0.35
-"""Shares of single views and of mosaics of four; the rest are mosaics of small vehicles."""
-
-DEGRADED = 0.5
-"""Share of the pictures that go through the training set of corruptions."""
-
 POLE_WEIGHT = 2
 """Views from poles are drawn twice as often: there are 492 of them beside 1,703 close ones, and they are the job."""
 
@@ -65,14 +59,18 @@ Random = np.random.Generator
 
 
 class Batches:
-    """Draws batches of pictures: random scale, place, flip and brightness."""
+    """Draws batches of pictures: random scale, place, flip and brightness. ``small`` and ``degraded``: see Recipe."""
 
-    def __init__(self, samples: list[Sample], *, size: int, batch: int, seed: int) -> None:
+    def __init__(
+        self, samples: list[Sample], *, size: int, batch: int, seed: int, small: float = 0.3, degraded: float = 0.5
+    ) -> None:
         self._draw = [s for s in samples for _ in range(POLE_WEIGHT if s.pole else 1)]
         self._close = [s for s in samples if not s.pole]
         self._size = size
         self._batch = batch
         self._seed = seed
+        self._plain = (1 - small) / 2
+        self._degraded = degraded
 
     def batch(self, step: int) -> list[Picture]:
         """The pictures of one step."""
@@ -83,16 +81,16 @@ class Batches:
         random = np.random.default_rng([self._seed, step, index])
         canvas = np.full((self._size, self._size, 3), PAD, np.uint8)
         kind = random.random()
-        if kind < SINGLE or not self._close:
+        if kind < self._plain or not self._close:
             parts = self._single(canvas, random)
-        elif kind < SINGLE + FOUR:
+        elif kind < 2 * self._plain:
             parts = self._four(canvas, random)
         else:
             parts = self._small(canvas, random)
         boxes, classes, ignored = (np.concatenate([part[i] for part in parts]) for i in range(3))
         gain, lift = random.uniform(0.6, 1.4), random.uniform(-25, 25)
         clean = np.clip(canvas.astype(np.float32) * np.float32(gain) + np.float32(lift), 0, 255).astype(np.uint8)
-        image = corruptions.degrade(clean, boxes, random) if random.random() < DEGRADED else clean
+        image = corruptions.degrade(clean, boxes, random) if random.random() < self._degraded else clean
         return Picture(image, clean, boxes, classes, ignored)
 
     def _single(self, canvas: Image, random: Random) -> list[Part]:

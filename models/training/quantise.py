@@ -12,8 +12,10 @@ Invariant: ``unpack`` gives back the very numbers that ``pack`` has left in the 
 """
 
 import argparse
+import hashlib
 import pathlib
 from collections.abc import Iterable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from models.training import files
 from models.training.teachers import Image
 
 CALIBRATION_PICTURES = 48
@@ -29,6 +32,21 @@ CALIBRATION_SEED = 20
 
 MOST = 127
 """int8 without -128, so that the range is the same on both sides."""
+
+
+FLOAT, INTEGER = "model.onnx", "model_int8.onnx"
+"""The two files of a finished network."""
+
+
+def write_both(folder: pathlib.Path, shipped: onnx.ModelProto) -> dict[str, dict[str, Any]]:
+    """Writes a shipped graph with float and with integer weights (it then holds those); by file name ``bytes`` and
+    ``sha256``, as a report has it."""
+    written = {FLOAT: shipped.SerializeToString(deterministic=True)}
+    pack(shipped)
+    written[INTEGER] = shipped.SerializeToString(deterministic=True)
+    for name, data in written.items():
+        files.write(folder / name, data)
+    return {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in written.items()}
 
 
 def pack(model: onnx.ModelProto) -> None:

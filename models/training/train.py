@@ -99,7 +99,14 @@ def fit(
         done, losses, before_s = state.step, state.losses, state.seconds
         LOG.info("goes on after step %d of %d", done, recipe.steps)
     corners, strides = (torch.from_numpy(v).to(device) for v in teachers.grid(recipe.size, recipe.size))
-    batches = Batches(samples, size=recipe.size, batch=recipe.batch, seed=recipe.seed)
+    batches = Batches(
+        samples,
+        size=recipe.size,
+        batch=recipe.batch,
+        seed=recipe.seed,
+        small=recipe.small,
+        degraded=recipe.degraded,
+    )
     began_ns = SYSTEM_CLOCK.monotonic_ns()
     for step, pictures in _drawn(batches, done + 1, recipe.steps, machine.threads):
         for group in optimiser.param_groups:

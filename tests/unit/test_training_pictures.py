@@ -86,12 +86,17 @@ def test_a_picture_depends_on_seed_step_and_place_alone(streets: list[Sample]) -
     assert not all((a.image == b.image).all() for a, b in zip(in_order[0], other.batch(1), strict=True))
 
 
-def test_close_views_come_shrunk_until_their_vehicles_are_15_to_60_px_high(
-    streets: list[Sample], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pictures, "SINGLE", 0.0)
-    monkeypatch.setattr(pictures, "FOUR", 0.0)
-    batches = Batches(streets, size=416, batch=6, seed=1)
+def test_a_recipe_may_leave_weather_and_small_vehicles_out(streets: list[Sample]) -> None:
+    clear = Batches(streets, size=128, batch=12, seed=1, degraded=0.0).batch(1)
+    assert all((picture.image == picture.clean).all() for picture in clear)
+    bad = Batches(streets, size=128, batch=12, seed=1, degraded=1.0).batch(1)
+    assert sum((picture.image != picture.clean).any() for picture in bad) >= 4
+    close = Batches([street for street in streets if not street.pole], size=416, batch=12, seed=1, small=0.0)
+    assert np.median(np.concatenate([heights(picture) for picture in close.batch(1)])) > 61
+
+
+def test_close_views_come_shrunk_until_their_vehicles_are_15_to_60_px_high(streets: list[Sample]) -> None:
+    batches = Batches(streets, size=416, batch=6, seed=1, small=1.0)
     many = [picture for step in (1, 2) for picture in batches.batch(step)]
     high = np.concatenate([heights(picture) for picture in many])
     assert min(len(picture.boxes) for picture in many) >= 6

@@ -18,6 +18,7 @@ import onnxruntime as ort  # noqa: E402
 
 from models.training import __main__ as command  # noqa: E402
 from models.training import (  # noqa: E402
+    average,
     bundle,
     checkpoint,
     distil,
@@ -26,7 +27,9 @@ from models.training import (  # noqa: E402
     loss,
     narrow,
     prune,
+    quantise,
     report,
+    shipping,
     teachers,
     train,
 )
@@ -275,3 +278,48 @@ def test_narrowing_asks_the_loss_again_after_every_tenth(
         cls, _, obj = flatten(GraphModule(smaller)(noise(1, 64)))
     assert cls.shape == (1, 84, 5)
     assert torch.isfinite(obj).all()
+
+
+class TestTheMeanOfTwoTrainings:
+    @pytest.fixture
+    def trained(self, tmp_path: pathlib.Path, samples: list[Sample]) -> list[pathlib.Path]:
+        """Two trainings of one start that have finished."""
+        folders = []
+        for seed in (1, 2):
+            recipe = dataclasses.replace(RECIPE, name=f"seed_{seed}", seed=seed, steps=2, hard=False, distil=0.0)
+            folder = tmp_path / recipe.name
+            folder.mkdir()
+            model = graph.read(WEIGHTS)
+            outcome = train.fit(recipe, model, None, samples, "key", folder / "checkpoint.pt", MACHINE)
+            written = quantise.write_both(folder, shipping.ship(model))
+            report.write(folder, command._report(recipe, WEIGHTS, samples, "key", MACHINE, outcome, model, written))
+            folders.append(folder)
+        return folders
+
+    def test_it_is_the_middle_of_every_weight_and_says_what_it_was_made_of(
+        self, trained: list[pathlib.Path], tmp_path: pathlib.Path
+    ) -> None:
+        done = average.average(trained, tmp_path / "mean")
+        assert (done.candidate, done.start, done.recipe["steps"]) == ("tiny", "seed_1 + seed_2", 4)
+        assert report.read(tmp_path / "mean") == done
+        one, other, mean = (
+            {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(str(folder / "model.onnx")).graph.initializer}
+            for folder in (*trained, tmp_path / "mean")
+        )
+        moved = [name for name in one if one[name].dtype == np.float32 and (one[name] != other[name]).any()]
+        assert len(moved) > 50
+        for name in moved:
+            np.testing.assert_allclose(mean[name], (one[name] + other[name]) / 2, rtol=1e-4, atol=1e-6)
+        picture = np.full((1, 64, 64, 3), 90, np.uint8)
+        whole, small = (
+            ort.InferenceSession(str(tmp_path / "mean" / name)).run(None, {"image": picture})
+            for name in ("model.onnx", "model_int8.onnx")
+        )
+        assert np.abs(whole[1] - small[1]).max() < 0.05
+
+    def test_networks_of_other_layers_have_no_mean(self) -> None:
+        model = graph.read(WEIGHTS)
+        soft = shipping.ship(model)
+        del model.graph.initializer[0]
+        with pytest.raises(ValueError, match="one start"):
+            average.mean([soft, model])
