@@ -551,8 +551,8 @@ class Voice(Strict):
 
 class DetectorSettings(Strict):
     manifest: str | None = setting(
-        "检测模型:standard(自带,不填即是)或清单路径;tiny(给 Pi 4)随附之后可用",
-        "the model: standard (bundled, taken if empty) or the path of a manifest; tiny, for a Pi 4, once it is bundled",
+        "检测模型:standard(不填即是)、tiny(给 Pi 4,快一倍),或清单路径",
+        "the model: standard (taken if empty), tiny (for a Pi 4, twice as fast), or the path of a manifest",
         default=None,
     )
     threshold: float | None = setting(

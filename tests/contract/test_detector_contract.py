@@ -1,5 +1,5 @@
-"""What every Detector must keep to, held against the bundled one in each runtime; and that it finds the cars of real
-pictures."""
+"""What every Detector must keep to, held against both bundled models in each runtime; and that they find the cars of
+real pictures."""
 
 import pathlib
 import threading
@@ -10,6 +10,7 @@ import pytest
 
 from models.detector import ROAD_USERS, Detector
 from models.errors import ModelOutputError, PictureError
+from models.manifest import BUNDLED_MODELS
 from models.network_detector import NetworkDetector
 from models.onnx_detector import load_detector
 from models.runtimes import RUNTIMES, Runtime, open_detector
@@ -17,15 +18,23 @@ from models.runtimes import RUNTIMES, Runtime, open_detector
 SHARED = pathlib.Path(__file__).parents[2].parent / "shared"
 
 
-def opened(runtime: Runtime, **options: float) -> NetworkDetector:
+def opened(runtime: Runtime, model: str, **options: float) -> NetworkDetector:
     if runtime == "ncnn":
         pytest.importorskip("ncnn", reason="the runtime ncnn is not installed")
-    return open_detector(runtime, **options)
+    return open_detector(runtime, BUNDLED_MODELS[model], **options)
 
 
-@pytest.fixture(scope="module", params=RUNTIMES)
+def another(detector: NetworkDetector, **options: float) -> NetworkDetector:
+    """The same model in the same runtime, opened again."""
+    model = next(word for word, path in BUNDLED_MODELS.items() if path.stem == detector.manifest.name)
+    return opened(detector.runtime, model, **options)
+
+
+@pytest.fixture(
+    scope="module", params=[(runtime, model) for runtime in RUNTIMES for model in BUNDLED_MODELS], ids="-".join
+)
 def detector(request: pytest.FixtureRequest) -> NetworkDetector:
-    return opened(request.param)
+    return opened(*request.param)
 
 
 def drawn_street(height: int = 480, width: int = 640) -> np.ndarray:
@@ -48,7 +57,7 @@ def test_it_is_a_detector(detector: NetworkDetector) -> None:
 
 @pytest.mark.parametrize("shape", [(480, 640), (720, 1280), (1280, 720), (352, 640), (37, 500)])
 def test_detections_lie_inside_the_picture_best_first(detector: NetworkDetector, shape: tuple[int, int]) -> None:
-    bold = opened(detector.runtime, threshold=0.01)
+    bold = another(detector, threshold=0.01)
     picture = cv2.resize(drawn_street(), (shape[1], shape[0]))
     found = bold.detect(picture)
     assert found or min(shape) < 100, "at a threshold of 0.01 a drawn street is never empty"
@@ -93,21 +102,27 @@ def test_it_runs_on_one_thread_without_spinning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("boxes", "scores"),
-    [
-        (np.zeros((1, 4, 10), np.float32), np.zeros((1, 5, 10), np.float32)),
-        (np.zeros((1, 4, 3549), np.float32), np.zeros((1, 80, 3549), np.float32)),
-        (np.zeros((1, 4, 3549), np.float32), np.full((1, 5, 3549), np.nan, np.float32)),
-        (np.full((1, 4, 3549), np.inf, np.float32), np.zeros((1, 5, 3549), np.float32)),
-    ],
+    ("cells", "classes", "box", "score"),
+    [(10, 5, 0, 0), (None, 80, 0, 0), (None, 5, 0, np.nan), (None, 5, np.inf, 0)],
+    ids=["too few boxes", "of 80 classes", "not a number", "infinite"],
 )
 def test_a_network_that_answers_nonsense_is_an_error(
-    detector: NetworkDetector, monkeypatch: pytest.MonkeyPatch, boxes: np.ndarray, scores: np.ndarray
+    detector: NetworkDetector,
+    monkeypatch: pytest.MonkeyPatch,
+    cells: int | None,
+    classes: int,
+    box: float,
+    score: float,
 ) -> None:
-    fresh = opened(detector.runtime)
-    monkeypatch.setattr(fresh, "_infer", lambda: (boxes, scores))
-    with pytest.raises(ModelOutputError, match=r"road_users_standard\.onnx"):
-        fresh.detect(drawn_street(416, 416))
+    fresh = another(detector)
+    size = fresh.manifest.input.sizes[0]
+    picture = drawn_street(size.height, size.width)
+    fresh.detect(picture)
+    count = cells or fresh.run()[0].shape[2]
+    answer = np.full((1, 4, count), box, np.float32), np.full((1, classes, count), score, np.float32)
+    monkeypatch.setattr(fresh, "_infer", lambda: answer)
+    with pytest.raises(ModelOutputError, match=rf"{detector.manifest.name}\.onnx"):
+        fresh.detect(picture)
     with pytest.raises(ModelOutputError):
         fresh.check()
 

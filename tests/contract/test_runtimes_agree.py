@@ -13,7 +13,7 @@ import pytest
 from configs.schema import DetectorSettings
 from device.vision.pixel_tracks import iou
 from models.errors import ManifestError, ModelFileError
-from models.manifest import BUNDLED, read_manifest
+from models.manifest import BUNDLED, BUNDLED_MODELS, read_manifest
 from models.network_detector import NetworkDetector
 from models.runtimes import RUNTIMES, open_detector
 
@@ -29,10 +29,13 @@ def ncnn_is_there() -> None:
     pytest.importorskip("ncnn", reason="the runtime ncnn is not installed")
 
 
-@pytest.fixture(scope="module")
-def both() -> tuple[NetworkDetector, NetworkDetector]:
+@pytest.fixture(scope="module", params=BUNDLED_MODELS)
+def both(request: pytest.FixtureRequest) -> tuple[NetworkDetector, NetworkDetector]:
     pytest.importorskip("ncnn", reason="the runtime ncnn is not installed")
-    return open_detector("onnxruntime", threshold=THRESHOLD), open_detector("ncnn", threshold=THRESHOLD)
+    manifest = BUNDLED_MODELS[request.param]
+    return open_detector("onnxruntime", manifest, threshold=THRESHOLD), open_detector(
+        "ncnn", manifest, threshold=THRESHOLD
+    )
 
 
 def golden() -> Iterator[np.ndarray]:

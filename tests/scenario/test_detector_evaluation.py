@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 import shutil
 
 import cv2
@@ -13,7 +14,7 @@ from models.onnx_detector import load_detector
 from models.training.data import overlap
 from tools.bench import marked
 from tools.bench.figures import as_json
-from tools.detector import alarms, bars, curves, pace, page, sheets, split
+from tools.detector import alarms, bars, curves, pace, page, questions, sheets, split
 from tools.detector.__main__ import main
 from tools.detector.degrade import WEATHERS
 from tools.detector.errors import CannotMeasure
@@ -181,6 +182,12 @@ def test_the_tables_say_what_they_do_not_show_and_every_figure_has_a_name_of_its
         as_json(line)
     section = page.section(run, command="x", date="2000-01-01", took_min=1, load="1.0")
     assert all(str(line["name"]) in section for line in judged)
+    card = page.card_section(run, command="x", date="2000-01-01")
+    assert [str(line["name"]) for line in judged if line["ok"] is False] == re.findall(
+        r"^- `(\w+)`", card, re.MULTILINE
+    )
+    for asked in (Asked("pole", CLEAR, "bus"), Asked("close", CLEAR, "person"), Asked("close", "fog", questions.CLOSE)):
+        assert f" {done.answers[asked][OURS].ap50().value:.3f} |" in card
     before = (PROJECT / "models" / "README.md").read_text(encoding="utf-8")
     after = marked.put(before, page.SECTION, section)
     assert marked.taken(after, "candidates") == marked.taken(before, "candidates") is not None

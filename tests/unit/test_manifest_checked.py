@@ -10,7 +10,7 @@ import pytest
 
 import models.onnx_detector
 from models.errors import ManifestError, ModelError, ModelFileError
-from models.manifest import BUNDLED, MAX_MANIFEST_BYTES, read_manifest, read_weights
+from models.manifest import BUNDLED, BUNDLED_MODELS, MAX_MANIFEST_BYTES, read_manifest, read_weights
 from models.onnx_detector import load_detector
 
 
@@ -43,10 +43,12 @@ def weights_of(manifest: pathlib.Path) -> pathlib.Path:
     return manifest.with_suffix(".onnx")
 
 
-def test_the_bundled_model_is_under_4_mb_and_says_whose_it_is() -> None:
-    manifest = read_manifest(BUNDLED)
-    assert manifest.size_bytes <= 4_000_000
-    assert len(read_weights(BUNDLED, manifest)) == manifest.size_bytes
+@pytest.mark.parametrize(("model", "most_bytes"), [("standard", 4_000_000), ("tiny", 2_000_000)])
+def test_a_bundled_model_is_small_and_says_whose_it_is(model: str, most_bytes: int) -> None:
+    path = BUNDLED_MODELS[model]
+    manifest = read_manifest(path)
+    assert manifest.size_bytes <= most_bytes
+    assert len(read_weights(path, manifest)) == manifest.size_bytes
     assert {source.licence for source in manifest.sources} == {"Apache-2.0", "CC BY 4.0"}
 
 

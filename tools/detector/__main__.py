@@ -22,6 +22,7 @@ from tools.detector.scorers import WEIGHTS, contestants
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = PROJECT.parent / "shared"
 PAGE = PROJECT / "models" / "README.md"
+CARD = WEIGHTS / "MODEL_CARD.md"
 
 TIMED_ON = 8
 """Pole views that the models are timed on, spread over the set."""
@@ -37,7 +38,7 @@ _Folder = click.Path(file_okay=False, path_type=pathlib.Path)
 @click.option("--sheets", "sheet_folder", type=_Folder, help="Write picture sheets of the worst misses into it.")
 @click.option("--every", type=click.IntRange(1), default=1, help="Only every so many-th picture: a look, no verdict.")
 @click.option("--json", "as_lines", is_flag=True, help="Every figure as a JSON line, and nothing else.")
-@click.option("--write", is_flag=True, help="Refresh the section of models/README.md.")
+@click.option("--write", is_flag=True, help="Refresh the sections of models/README.md and of the model card.")
 def main(
     data: pathlib.Path,
     teachers: pathlib.Path,
@@ -91,14 +92,12 @@ def main(
 
 
 def _write(run: page.Measured, *, took_min: float, load: str) -> None:
-    body = page.section(
-        run,
-        command="python -m tools.detector --write",
-        date=iso_utc(SYSTEM_CLOCK.wall_ns())[:10],
-        took_min=took_min,
-        load=load,
-    )
-    PAGE.write_text(marked.put(PAGE.read_text(encoding="utf-8"), page.SECTION, body), encoding="utf-8")
+    command, date = "python -m tools.detector --write", iso_utc(SYSTEM_CLOCK.wall_ns())[:10]
+    for path, name, body in (
+        (PAGE, page.SECTION, page.section(run, command=command, date=date, took_min=took_min, load=load)),
+        (CARD, page.CARD_SECTION, page.card_section(run, command=command, date=date)),
+    ):
+        path.write_text(marked.put(path.read_text(encoding="utf-8"), name, body), encoding="utf-8")
 
 
 if __name__ == "__main__":

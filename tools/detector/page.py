@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from models.training.teachers import CLASSES
 from tools.bench.figures import as_json
 from tools.detector import degrade, pace, split
 from tools.detector.alarms import Counted
@@ -20,12 +21,23 @@ from tools.detector.questions import ALL_CAMERAS, GAPS_ASIDE, SEEN_CAMERAS, Answ
 SECTION = "evaluation"
 """The section of ``models/README.md`` that this command writes; ``candidates`` beside it is kept by hand."""
 
+CARD_SECTION = "figures"
+"""The section of the model card that it writes: what whoever has only the installed package should know."""
+
+CARD_NOTE = """由 `{command}` 写入({date}),请勿手改。AP50,同一次运行、同样的图片;杆上只计训练未见的机位,近景不计与
+训练集相同的图片;区间、召回率、按大小与光线的数字见源码的 `models/README.md`。
+Written by that command; do not edit it. AP50 of one run on the same pictures: pole views of cameras that training never
+saw, close views that are not in training either. Intervals, recall, figures by height and light are in
+`models/README.md` of the source."""
+
 Alarms = Mapping[tuple[str, str], Counted]
 
 _VIEWS = {
     "pole": "杆上视角 · Pole views (`atl_*`)",
     "close": "近景 · Close views (`hw_*`)",
 }
+
+_VIEW_WORDS = {"pole": "杆上 pole", "close": "近景 close"}
 
 _WORDS = {
     "any vehicle": "任意车辆 any vehicle",
@@ -110,6 +122,43 @@ def section(run: Measured, *, command: str, date: str, took_min: float, load: st
     )
     bars = "\n".join(map(as_json, run.bars))
     return f"{head}\n{tables(run)}\n\n### 限值 · Bars\n\n```\n{bars}\n```"
+
+
+def card_section(run: Measured, *, command: str, date: str) -> str:
+    """The section of the model card: AP50 by class and in each weather, and the bars that are missed."""
+    kinds = [
+        (f"{_VIEW_WORDS[asked.view]}: {_words(asked)}", asked)
+        for asked in run.answers
+        if asked.weather == CLEAR and asked.what in (POLE.what, CLOSE.what, *CLASSES)
+    ]
+    weathers = [
+        (f"{_VIEW_WORDS[asked.view]}: {_words(asked)}", asked) for asked in run.answers if asked.weather != CLEAR
+    ]
+    missed = [f"- `{line['name']}`: {line['value']} ({line['bar']})" for line in run.bars if line["ok"] is False]
+    return "\n".join(
+        [
+            "## 数字 · Figures",
+            "",
+            CARD_NOTE.format(command=command, date=date),
+            "",
+            *_plain(run, kinds),
+            "",
+            *_plain(run, weathers),
+            "",
+            "未达到的限值(括号内)· Bars that are missed, in brackets:" if missed else "限值全部达到。Every bar is met.",
+            "",
+            *missed,
+        ]
+    )
+
+
+def _plain(run: Measured, columns: Sequence[tuple[str, Asked]]) -> list[str]:
+    """A table of AP50 without intervals: a row for each model."""
+    lines = [f"| | {' | '.join(words for words, _ in columns)} |", f"|---|{'---|' * len(columns)}"]
+    for model in run.models:
+        cells = [f"{run.answers[asked][model].ap50().value:.3f}" for _, asked in columns]
+        lines.append(f"| {model} | {' | '.join(cells)} |")
+    return lines
 
 
 def every_line(run: Measured) -> Iterator[Line]:
