@@ -78,7 +78,8 @@ def checked(path: pathlib.Path) -> tuple[SiteConfig, list[Problem]]:
         fail_config(error)
 
 
-def _read_text(path: pathlib.Path) -> str:
+def read_text(path: pathlib.Path) -> str:
+    """The text of a site file; ends the verb with exit 2 where there is none."""
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
@@ -178,7 +179,7 @@ def change_value(settings: Settings, path: str, value: str, *, only_try: bool = 
     ``told``: whether the lines show the value. Ends the verb when it is refused."""
     target = target_of(settings)
     with _locked(settings):
-        old_text = _read_text(target.path)
+        old_text = read_text(target.path)
         old = _running_or_none(target, old_text)
         try:
             new_text = edit.set_value(old_text, path, value, file=str(target.path))
@@ -190,7 +191,7 @@ def change_value(settings: Settings, path: str, value: str, *, only_try: bool = 
             _install(settings, target, old_text, old, new_text, new)
             applied = _apply(settings, target, old_text, old, new, forget=True)
     before, after = _old_value(old, path), _old_value(new, path)
-    lines = [_("Nothing was written.")] if only_try else _told(target, applied)
+    lines = [_("Nothing was written.")] if only_try else told_how(target, applied)
     if told:
         lines.insert(0, f"{path}: {_short(before)} → {_short(after)}")
     report = _report(settings, target, applied, warnings)
@@ -216,7 +217,7 @@ def _short(value: Any) -> str:
 def apply_command(settings: Settings, file: pathlib.Path) -> None:
     """Replaces the site file as a whole."""
     new, warnings = checked(file)
-    _replace(settings, target_of(settings), _read_text(file), new, warnings)
+    _replace(settings, target_of(settings), read_text(file), new, warnings)
 
 
 @command.command("edit", cls=Verb, help=_("Open the site file in $EDITOR and apply it when it is right."))
@@ -224,14 +225,14 @@ def apply_command(settings: Settings, file: pathlib.Path) -> None:
 def edit_command(settings: Settings) -> None:
     """Works on a copy; the site file is untouched until the copy passes."""
     target = target_of(settings)
-    before = _read_text(target.path)
+    before = read_text(target.path)
     handle, name = tempfile.mkstemp(prefix="sentinel-", suffix=".yaml")
     draft = pathlib.Path(name)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(before)
     while True:
         _open_editor(draft)
-        text = _read_text(draft)
+        text = read_text(draft)
         if text == before:
             draft.unlink()
             emit({"ok": True, "changed": []}, _("Nothing changed."))
@@ -283,10 +284,10 @@ def rollback_command(settings: Settings) -> None:
                 ),
             )
         try:
-            new, warnings = check_text(_read_text(kept[0]), str(kept[0]))
+            new, warnings = check_text(read_text(kept[0]), str(kept[0]))
         except ConfigError as error:
             fail_config(error)
-        old_text = _read_text(target.path)
+        old_text = read_text(target.path)
         old = _running_or_none(target, old_text)
         try:
             edit.rollback(target.path, settings.state_dir)
@@ -315,15 +316,23 @@ def _replace(
     expected: str | None = None,
 ) -> None:
     """Installs a whole new file and says which sections changed. ``expected``: what the editor started from."""
+    old, applied = put_in_place(settings, target, text, new, expected)
+    changed = changed_sections(old, new) if old is not None else list(type(new).model_fields)
+    _tell_sections(settings, target, applied, warnings, changed)
+
+
+def put_in_place(
+    settings: Settings, target: Target, text: str, new: SiteConfig, expected: str | None = None
+) -> tuple[SiteConfig | None, dict[str, Any] | None]:
+    """Installs a whole new file and has a running node take it: what was there, and the node's answer. Ends the verb
+    when it is refused. ``expected``: what the new file was made from."""
     with _locked(settings):
-        old_text = _read_text(target.path) if target.path.exists() else None
+        old_text = read_text(target.path) if target.path.exists() else None
         if expected is not None and old_text != expected:
             fail(BAD_INPUT, _("{file} was changed meanwhile; nothing was replaced.").format(file=target.path))
         old = None if old_text is None else _running_or_none(target, old_text)
         _install(settings, target, old_text, old, text, new)
-        applied = _apply(settings, target, old_text, old, new, forget=True)
-    changed = changed_sections(old, new) if old is not None else list(type(new).model_fields)
-    _tell_sections(settings, target, applied, warnings, changed)
+        return old, _apply(settings, target, old_text, old, new, forget=True)
 
 
 def _locked(settings: Settings) -> Any:
@@ -383,13 +392,13 @@ def _take_back(
     if old_text is None:
         target.path.unlink(missing_ok=True)
         return
-    if target.path.exists() and _read_text(target.path) != old_text:
+    if target.path.exists() and read_text(target.path) != old_text:
         edit.take_back(target.path, old_text, settings.state_dir, forget=forget)
     if old is not None:
         _compile(settings, target, old)
 
 
-def _told(target: Target, applied: Mapping[str, Any] | None) -> list[str]:
+def told_how(target: Target, applied: Mapping[str, Any] | None) -> list[str]:
     """How the change takes effect, in words."""
     if target.other is not None:
         return [_("The running node uses {file}; it goes on unchanged.").format(file=target.other)]
@@ -417,7 +426,7 @@ def _tell_sections(
     if warnings:
         lines.insert(0, problem_lines(warnings))
     data = {"ok": True, "changed": changed, **_report(settings, target, applied, warnings)}
-    emit(data, "\n".join([*lines, *_told(target, applied)]))
+    emit(data, "\n".join([*lines, *told_how(target, applied)]))
 
 
 def _report(

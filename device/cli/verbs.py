@@ -22,6 +22,7 @@ OWN: Mapping[str, Row] = {
     "status": Row("device.cli.status:command", N_("Show faces, sensors, lamps and parts of the running node")),
     "doctor": Row("device.cli.doctor:command", N_("Look for what is wrong and say what to do")),
     "config": Row("device.cli.config:command", N_("Check, show and change the site file")),
+    "enroll": Row("device.cli.enroll:command", N_("Join the county by the files of its office")),
     "calibrate": Row("device.cli.calibrate:command", N_("Teach a camera distances by known points on the road")),
     "aim": Row("device.cli.aim:command", N_("Show whether a camera still looks where it should, or accept its view")),
     "lamp": Row("device.cli.lamp:command", N_("Light a lamp of the running node to test it")),

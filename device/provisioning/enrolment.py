@@ -6,6 +6,8 @@ yet (``inbox/``), its key and certificate. A node without ``enrolment.json`` is 
 Light: the bridge reads it too, and judges nothing.
 """
 
+import contextlib
+import os
 import pathlib
 from typing import Annotated, Final, Literal
 
@@ -17,7 +19,14 @@ FOLDER: Final = "county"
 FILE: Final = "enrolment.json"
 INBOX: Final = "inbox"
 
-_Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+CA_FILE: Final = "ca.pem"
+"""The county's certificate authority: who may be the node's broker."""
+
+NODE_FILE: Final = "node.pem"
+"""The node's key and certificate in one file: one step replaces both, and neither is worth anything alone."""
+
+County = Annotated[str, pydantic.Field(pattern=r"^[0-9]{6}$")]
+Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
 class EnrolmentError(Exception):
@@ -30,9 +39,11 @@ class Enrolment(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
 
     format: Literal["sentinel-enrolment-1"] = "sentinel-enrolment-1"
-    county: Annotated[str, pydantic.Field(pattern=r"^[0-9]{6}$")]
-    group: _Name
-    node: _Name
+    county: County
+    group: Name
+    node: Name
+    package: str | None = None
+    """sha256 of the token of the package that was used for it."""
 
 
 def read(state_dir: pathlib.Path) -> Enrolment | None:
@@ -47,7 +58,18 @@ def read(state_dir: pathlib.Path) -> Enrolment | None:
 
 
 def write(state_dir: pathlib.Path, enrolment: Enrolment) -> None:
-    """Keeps the enrolment, the last step of enrolling: what it leads to is there before it. Raises OSError."""
-    folder = state_dir / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / FILE, enrolment.model_dump_json().encode())
+    """Keeps the enrolment, when all that it leads to in this folder is there. Raises OSError."""
+    write_atomically(folder(state_dir) / FILE, enrolment.model_dump_json().encode())
+
+
+def folder(state_dir: pathlib.Path) -> pathlib.Path:
+    """The county's folder of a node, made where it is missing, with the owner of the state folder, so that root at the
+    command line does not lock the node out. Raises OSError."""
+    path = state_dir / FOLDER
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o750)
+    owner = state_dir.stat()
+    with contextlib.suppress(PermissionError):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    return path

@@ -12,6 +12,12 @@ from tools.county import NODE_OPTIONS
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "config": ("tools.county.config:command", N_("Check the county's folder, show what it changes on which nodes")),
+    "ca": ("tools.county.ca.cli:ca", N_("The county's certificate authority")),
+    "enroll": ("tools.county.ca.cli:enroll", N_("Make the one-time package with which a node joins")),
+    "sign": ("tools.county.ca.cli:sign", N_("Answer a node's request with its certificate")),
+    "replace": ("tools.county.ca.cli:replace", N_("Make a package for a node that is to get another certificate")),
+    "revoke": ("tools.county.ca.cli:revoke", N_("End a node's certificate, and its packages")),
+    "broker": ("tools.county.ca.cli:broker", N_("Write the configuration of the county's Mosquitto")),
     "trust": ("tools.county.trust.cli:trust", N_("Keys, signatures and bundles of the county")),
 }
 """Verb -> where the command is, its one-line help."""

@@ -115,6 +115,16 @@ def read(
     return folder, reader.problems
 
 
+def register(path: pathlib.Path) -> tuple[str, Mapping[str, str]]:
+    """The county of the folder at ``path``, and the group of each node. Raises ConfigError."""
+    reader = Reader()
+    found = reader.read(path, REGISTER, patch=False)
+    county, group_of = ("", {}) if found is None else _register(found, reader.problems)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return county, group_of
+
+
 def _register(source: Source, problems: list[Problem]) -> tuple[str, dict[str, str]]:
     """The county and the groups that the register tells."""
     values = source.values
@@ -126,7 +136,9 @@ def _register(source: Source, problems: list[Problem]) -> tuple[str, dict[str, s
         for key in values
         if key not in ("county", "nodes")
     ]
-    listed = values.get("nodes")
+    listed = values.get("nodes", "")
+    if listed is None:  # a county's first day
+        return county, {}
     if not isinstance(listed, dict):
         problems.append(_placed("wrong_type", source, "nodes", above="", value=listed, allowed="{n0001: north, …}"))
         return county, {}

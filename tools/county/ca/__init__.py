@@ -1,0 +1,1 @@
+"""The county's certificate authority: who is let in to its broker, and which broker its nodes talk to."""

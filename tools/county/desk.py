@@ -1,0 +1,37 @@
+"""What every verb of the office shares: the time, the passphrase of a key, how a refusal is told."""
+
+import contextlib
+import datetime
+from collections.abc import Iterator
+
+import click
+
+from configs.errors import CodedError, ConfigError
+from device.cli.common import BAD_INPUT, fail, fail_config
+from device.cli.language import _, language
+from hal.clock import NS_PER_S, SYSTEM_CLOCK
+
+
+def now() -> datetime.datetime:
+    """Whole seconds of UTC, by this machine's clock."""
+    return datetime.datetime.fromtimestamp(SYSTEM_CLOCK.wall_ns() // NS_PER_S, datetime.UTC)
+
+
+def ask_passphrase(name: str, new: bool) -> bytes:
+    """Asks whoever sits there for the passphrase of a key file."""
+    words = _("Passphrase for the new key {name}") if new else _("Passphrase of the key {name}")
+    asked = click.prompt(words.format(name=name), hide_input=True, confirmation_prompt=new, err=True)
+    return str(asked).encode("utf-8")
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Ends the verb with exit 2 and the reason where the office refuses."""
+    try:
+        yield
+    except CodedError as error:
+        fail(BAD_INPUT, error.message(language()), {"code": error.code})
+    except ConfigError as error:
+        fail_config(error)
+    except (OSError, ValueError) as error:
+        fail(BAD_INPUT, str(error))
