@@ -173,6 +173,20 @@ def test_a_node_hears_its_own_commands_and_its_own_groups_bundle_and_nothing_els
     assert set(thief.heard) == {f"{ROOT}/_group/north/bundle", f"{ROOT}/n0001/command/say"}
 
 
+def test_a_node_that_came_later_hears_its_group_once_the_broker_was_told(desk: Desk, mosquitto: CountyBroker) -> None:
+    pole, bundle = desk.enrols("n0006"), f"{ROOT}/_group/north/bundle"
+    county, node = Client(desk, desk.ca / "office.pem", port=desk.port + 1), Client(desk, pole.pair)
+    node.listens_to(bundle)
+    assert county.says(bundle)
+    assert node.says(f"{ROOT}/n0006/event")
+    assert node.heard == []
+    desk.does("broker", "config", str(desk.broker_folder), county=True, answers=0)
+    mosquitto.reload()
+    wait_for(lambda: county.says(bundle) and bundle in node.heard, "the bundle of its group")
+    node.close()
+    county.close()
+
+
 def test_a_node_cannot_throw_another_out_by_its_name(
     desk: Desk, pole: Pole, neighbour: Pole, mosquitto: CountyBroker
 ) -> None:

@@ -18,8 +18,9 @@ pytestmark = pytest.mark.timeout(300)
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = ("sentinel demo", "sentinel bench", "sentinel aim")
-"""Run by ``make demo`` and ``make bench``, or asked of a camera that this desk has not; each has tests of its own."""
+ELSEWHERE = ("sentinel demo", "sentinel bench", "sentinel aim", "sentinel enroll")
+"""Run by ``make demo`` and ``make bench``, or asked of a camera or a county that this desk has not; each has tests of
+its own."""
 
 
 def commands() -> list[str]:

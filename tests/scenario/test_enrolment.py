@@ -2,7 +2,9 @@
 
 import json
 import pathlib
+import shutil
 import ssl
+from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +15,6 @@ from hypothesis import strategies as st
 from configs.loader import parse_yaml
 from device.cli.app import cli as sentinel
 from device.provisioning import enrolling, enrolment, papers, trusted
-from device.provisioning.enrolment import Enrolment
 from hal.clock import NS_PER_S, VirtualClock
 from tests.support.enrolment import Desk, Pole
 from tests.support.killed import killed_before
@@ -335,40 +336,86 @@ def test_enrolling_again_mends_a_node_whose_files_are_damaged(desk: Desk, pole: 
 # Killed anywhere.
 
 
-def _exit_0(words: list[str], group: object) -> None:
-    result = CliRunner().invoke(group, words)  # type: ignore[arg-type]
-    assert result.exit_code == 0, result.output
+class Again:
+    """A pole as it was, for one cut after another."""
+
+    def __init__(self, pole: Pole, file: pathlib.Path, kept: pathlib.Path) -> None:
+        self.pole, self.file, self._kept = pole, file, kept
+        shutil.copytree(pole.folder, kept)
+
+    def types(self) -> None:
+        places = ["--config", str(self.pole.site), "--state-dir", str(self.pole.state)]
+        words = ["enroll", str(self.file), *places, "--run-dir", str(self.pole.folder / "run")]
+        result = CliRunner().invoke(sentinel, words)
+        assert result.exit_code == 0, result.output
+
+    def cuts(self) -> Iterator[None]:
+        """The pole after a cut before each change of a file; at last one that went through."""
+        number, went_on = 0, True
+        while went_on:
+            shutil.rmtree(self.pole.folder)
+            shutil.copytree(self._kept, self.pole.folder)
+            went_on = killed_before(number, self.types)
+            number += 1
+            yield
+        assert number > 5
 
 
-def places(pole: Pole) -> list[str]:
-    return ["--config", str(pole.site), "--state-dir", str(pole.state), "--run-dir", str(pole.folder / "run")]
-
-
-def test_a_pole_that_is_cut_off_anywhere_goes_on_when_the_command_is_given_again(
-    desk: Desk, tmp_path: pathlib.Path
+@pytest.mark.timeout(300)
+def test_a_request_that_is_cut_off_anywhere_is_made_by_the_same_command(
+    desk: Desk, pole: Pole, tmp_path: pathlib.Path
 ) -> None:
-    cuts = 0
-    for number in range(100):
-        pole = Pole(tmp_path / f"pole{number}", "371500/n0001")
-        package = desk.another_package("n0001") if cuts else desk.package("n0001")
-        old_site = pole.site.read_text(encoding="utf-8")
-        request, answer = pole.folder / "request", pole.folder / "answer"
+    again = Again(pole, desk.package("n0001"), tmp_path / "kept")
+    before = pole.site.read_text(encoding="utf-8")
+    for _ in again.cuts():
+        assert pole.site.read_text(encoding="utf-8") == before
+        again.types()
+        assert isinstance(papers.read(again.file.with_suffix(".request")), papers.Request)
 
-        def work(pole: Pole = pole, package: pathlib.Path = package, answer: pathlib.Path = answer) -> None:
-            _exit_0(["enroll", str(answer if answer.exists() else package), *places(pole)], sentinel)
 
-        was_killed = killed_before(number, work)
-        pole.asks(package)
-        answer.write_bytes(desk.signs(request).read_bytes())
-        was_killed_again = killed_before(number, work)
-        assert pole.site.read_text(encoding="utf-8") in (old_site, papers.read(request).site)  # type: ignore[union-attr]
-        if was_killed_again:
-            pole.takes(answer)
-        found = enrolment.read(pole.state)
-        assert isinstance(found, Enrolment)
-        assert pole.site.read_text(encoding="utf-8") == papers.read(request).site  # type: ignore[union-attr]
+@pytest.mark.timeout(300)
+def test_an_answer_that_is_cut_off_anywhere_is_taken_by_the_same_command(
+    desk: Desk, pole: Pole, tmp_path: pathlib.Path
+) -> None:
+    request = pole.asks(desk.package("n0001"))
+    paper = papers.read(request)
+    assert isinstance(paper, papers.Request)
+    again = Again(pole, desk.signs(request), tmp_path / "kept")
+    before = pole.site.read_text(encoding="utf-8")
+    again.file = again.file.rename(tmp_path / "answer")
+    for _ in again.cuts():
+        found = pole.site.read_text(encoding="utf-8")
+        assert found in (before, paper.site)
+        if found == paper.site:  # whoever connects by it finds all that it names
+            assert enrolment.read(pole.state) is not None
+            assert trusted.load(pole.county).files
+            assert pole.certificate
+        if (pole.county / enrolling.BEGUN).exists():
+            again.types()
+        assert pole.site.read_text(encoding="utf-8") == paper.site
         assert f"{pole.certificate.serial_number:x}" == desk.authority().live("371500/n0001")[0].serial
-        cuts += was_killed + was_killed_again
-        if not (was_killed or was_killed_again):
-            break
-    assert cuts > 10
+        assert not (pole.county / enrolling.BEGUN).exists()
+
+
+@pytest.mark.timeout(300)
+def test_an_office_that_is_cut_off_anywhere_gives_the_same_certificate_when_asked_again(
+    desk: Desk, pole: Pole, tmp_path: pathlib.Path
+) -> None:
+    request = pole.asks(desk.package("n0001"))
+    kept = tmp_path / "kept"
+    shutil.copytree(desk.folder, kept)
+    number, went_on = 0, True
+    while went_on:
+        shutil.rmtree(desk.folder)
+        shutil.copytree(kept, desk.folder)
+        went_on = killed_before(number, lambda: desk.does("sign", str(request), county=True))
+        number += 1
+        before = desk.authority().live("371500/n0001")
+        answer = papers.read(desk.signs(request))
+        assert isinstance(answer, papers.Answer)
+        (live,) = desk.authority().live("371500/n0001")
+        assert answer.certificate == live.pem
+        assert before in ([], [live])
+        assert (desk.files / "register.yaml").read_text().endswith("  n0001: north\n")
+        assert (desk.files / "sites" / "n0001.yaml").exists()
+    assert number > 5

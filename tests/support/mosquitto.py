@@ -91,6 +91,11 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def reload(self) -> None:
+        """Has it read its files again, in a moment of its own."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def resume(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)

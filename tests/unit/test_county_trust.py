@@ -14,11 +14,13 @@ from click.testing import CliRunner, Result
 from tuf.api.metadata import Metadata
 
 from configs import bundle
+from device.cli.common import BAD_INPUT
 from device.provisioning import trusted
 from device.provisioning.verify import Target, verify
 from device.provisioning.wave import Wave, everyone
 from hal.clock import NS_PER_S, VirtualClock
 from tests.support.office import DAY, NODE, OPENING, Office
+from tools.county import desk as office_desk
 from tools.county.trust import cli, issue, repository
 from tools.county.trust.errors import TrustError
 from tools.county.trust.keys import KeyRing
@@ -261,7 +263,7 @@ class Desk:
     def types(self, *words: str, keys: bool = True, answers: int = 0) -> Result:
         self.now += DAY
         clock = VirtualClock(wall_ns=round(self.now.timestamp()) * NS_PER_S)
-        self._monkeypatch.setattr(cli, "SYSTEM_CLOCK", clock)
+        self._monkeypatch.setattr(office_desk, "SYSTEM_CLOCK", clock)
         where = ["--repository", str(self.file), *(["--keys", str(self.folder / "keys")] if keys else [])]
         return CliRunner().invoke(cli.trust, [*words, *where], input="secret\n" * answers)
 
@@ -292,7 +294,7 @@ def test_from_the_first_key_to_a_bundle_that_a_node_takes(desk: Desk, tmp_path: 
     assert desk.types("bundle", "north", str(stick), keys=False).exit_code == 0
     assert verify(bundle.read(stick), node, NODE).version == 4
 
-    shown = json.loads(desk.types("show", "--json", keys=False).output)
+    shown = json.loads(desk.types("show", "--json", keys=False).stdout)
     assert {role["role"]: role["version"] for role in shown["roles"]} == {
         "root": 2,
         "targets": 2,
@@ -309,7 +311,7 @@ def test_a_repository_is_not_made_twice(desk: Desk) -> None:
     assert desk.types("init", "371500", answers=8).exit_code == 0
     before = desk.file.read_bytes()
     again = desk.types("init", "371500", answers=8)
-    assert again.exit_code == cli.BAD_INPUT
+    assert again.exit_code == BAD_INPUT
     assert "已经有了" in again.output
     assert desk.file.read_bytes() == before
 
@@ -329,13 +331,13 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(desk: Desk, words: tupl
     before = desk.file.read_bytes()
     places = {"FOLDER": str(desk.folder / "north"), "OUT": str(desk.folder / "out")}
     result = desk.types(*(places.get(word, word) for word in words), keys=words[0] != "bundle", answers=3)
-    assert result.exit_code == cli.BAD_INPUT, result.output
+    assert result.exit_code == BAD_INPUT, result.output
     assert desk.file.read_bytes() == before
 
 
 def test_a_repository_that_is_not_there_is_named(desk: Desk) -> None:
     result = desk.types("show", keys=False)
-    assert result.exit_code == cli.BAD_INPUT
+    assert result.exit_code == BAD_INPUT
     assert "county.json" in result.output
 
 
