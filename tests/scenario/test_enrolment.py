@@ -4,14 +4,18 @@ import json
 import pathlib
 import shutil
 import ssl
+import string
 from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from configs.errors import CodedError
 from configs.loader import parse_yaml
 from device.cli.app import cli as sentinel
 from device.provisioning import enrolling, enrolment, papers, trusted
@@ -21,6 +25,7 @@ from tests.support.killed import killed_before
 from tools.county import desk as office_desk
 from tools.county.ca import authority
 from tools.county.ca.enrol import PACKAGE_TERM
+from tools.county.ca.errors import CaError
 from tools.county.trust import repository
 
 
@@ -234,6 +239,50 @@ def test_a_package_that_was_lost_can_be_revoked(desk: Desk, pole: Pole) -> None:
     desk.does("revoke", "n0001")
     assert desk.refuses(pole.asks(package)) == "void"
     assert desk.says("revoke", "n0001")[1]["code"] == "none_live"
+
+
+def test_a_node_that_was_revoked_gets_no_certificate_for_its_old_request(desk: Desk, pole: Pole) -> None:
+    request = pole.asks(desk.package("n0001"))
+    pole.takes(desk.signs(request))
+    desk.does("revoke", "n0001")
+    assert desk.refuses(request) == "void"
+    assert desk.authority().live("371500/n0001") == []
+
+
+def test_a_new_package_is_not_for_an_old_key(desk: Desk, pole: Pole) -> None:
+    request = pole.asks(desk.package("n0001"))
+    pole.takes(desk.signs(request))
+    document = json.loads(request.read_text())
+    token = json.loads(desk.another_package("n0001").read_text())["token"]
+    proof = papers.proof(token, document["csr"], document["site"])
+    request.write_text(json.dumps(document | {"proof": proof}))
+    assert desk.refuses(request) == "old_key"
+
+
+def test_a_request_for_no_key_of_ours_is_refused(desk: Desk, pole: Pole) -> None:
+    request = pole.asks(desk.package("n0001"))
+    document = json.loads(request.read_text())
+    token = json.loads((pole.county / enrolling.BEGUN).read_text())["package"]["token"]
+    other = ed25519.Ed25519PrivateKey.generate()
+    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(other, None)
+    for text in ("", csr.public_bytes(Encoding.PEM).decode()):
+        proof = papers.proof(token, text, document["site"])
+        request.write_text(json.dumps(document | {"csr": text, "proof": proof}))
+        assert desk.refuses(request) == "bad_request"
+    assert desk.refuses(desk.folder / "n0001.package") == "bad_request"
+
+
+def test_two_programs_do_not_change_the_authority_at_once(desk: Desk) -> None:
+    with authority.locked(desk.ca):
+        assert desk.says("revoke", "n0001")[1]["code"] == "busy"
+
+
+@pytest.mark.parametrize("error", [CaError, enrolling.EnrolError])
+def test_every_refusal_says_the_same_in_both_languages(error: type[CodedError]) -> None:
+    for code, text in error.messages.items():
+        fields = [{part[1] for part in string.Formatter().parse(words)} - {None} for words in (text.zh, text.en)]
+        assert fields[0] == fields[1], code
+        assert text.zh != text.en
 
 
 def test_a_package_that_turns_up_late_is_worth_nothing(desk: Desk, pole: Pole, monkeypatch: pytest.MonkeyPatch) -> None:

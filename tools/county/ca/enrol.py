@@ -74,11 +74,8 @@ def given_for(authority: Authority, request: Request, now: datetime.datetime) ->
     node = request.node
     if request.county != authority.county:
         raise CaError("other_county", file=request.place, value=request.county, wanted=authority.county)
-    for given in authority.packages:
-        made = papers.proof(given.token, request.csr, request.site)
-        if given.node == node and hmac.compare_digest(made.encode(), request.proof.encode()):
-            break
-    else:
+    given = next((one for one in authority.packages if one.node == node and _proves(one.token, request)), None)
+    if given is None:
         raise CaError("not_ours", node=node)
     key = key_sha256(_public(request))
     if given.serial is not None:
@@ -92,10 +89,9 @@ def given_for(authority: Authority, request: Request, now: datetime.datetime) ->
         raise CaError("late", node=node, until=given.until)
     elif any(one.key_sha256 == key for one in authority.certified):
         raise CaError("old_key", node=node)
-    check_text(request.site, f"{node}.yaml")
-    site = loader.parse_yaml(request.site, "").values["site"]["id"]
-    if site != request.place:
-        raise CaError("other_site", value=site, wanted=request.place)
+    site, _warnings = check_text(request.site, f"{node}.yaml")
+    if site.site.id != request.place:
+        raise CaError("other_site", value=site.site.id, wanted=request.place)
     return given
 
 
@@ -121,6 +117,11 @@ def registered(text: str, node: str, group: str) -> str:
             if loader.parse_yaml(first, REGISTER).values.get("nodes") == {node: group}:
                 return first
     return edit.set_value(text, f"nodes.{node}", group, file=REGISTER)
+
+
+def _proves(token: str, request: Request) -> bool:
+    made = papers.proof(token, request.csr, request.site)
+    return hmac.compare_digest(made.encode(), request.proof.encode())
 
 
 def _public(request: Request) -> PublicKey:
