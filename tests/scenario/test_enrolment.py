@@ -1,5 +1,6 @@
 """A node joins its county by two commands of its technician and two of the office; nobody else's papers do anything."""
 
+import base64
 import json
 import pathlib
 import shutil
@@ -20,10 +21,10 @@ from configs.loader import parse_yaml
 from device.cli.app import cli as sentinel
 from device.provisioning import enrolling, enrolment, papers, trusted
 from hal.clock import NS_PER_S, VirtualClock
-from tests.support.enrolment import Desk, Pole
+from tests.support.enrolment import PASSPHRASE, Desk, Pole
 from tests.support.killed import killed_before
 from tools.county import desk as office_desk
-from tools.county.ca import authority
+from tools.county.ca import authority, certificates
 from tools.county.ca.enrol import PACKAGE_TERM
 from tools.county.ca.errors import CaError
 from tools.county.trust import repository
@@ -82,6 +83,7 @@ def test_the_key_is_its_owners_alone_and_in_no_paper(desk: Desk, pole: Pole) -> 
     answer = desk.signs(request)
     pole.takes(answer)
     assert pole.pair.stat().st_mode & 0o777 == 0o600
+    assert pole.county.stat().st_mode & 0o007 == 0
     secret = pole.pair.read_text().splitlines()[1]
     left = [path for path in desk.folder.rglob("*") if path.is_file()] + [request, answer]
     assert not any(secret in path.read_text(errors="replace") for path in left)
@@ -182,6 +184,15 @@ def test_an_answer_with_another_place_is_refused(desk: Desk, pole: Pole) -> None
     assert pole.refuses(changed(answer, certificate="x")) == "bad_certificate"
 
 
+def test_a_certificate_with_the_name_of_another_node_is_refused(desk: Desk, pole: Pole) -> None:
+    request = pole.asks(desk.package("n0001"))
+    public = certificates.public_key_of(json.loads(request.read_text())["csr"])
+    key = authority.open_key(desk.ca, lambda _name, _new: PASSPHRASE.encode())
+    made = certificates.for_client("371500/n0002", public, desk.authority().certificate, key, office_desk.now())
+    answer = desk.signs(request)
+    assert pole.refuses(changed(answer, certificate=authority.pem(made))) == "other_place"
+
+
 def test_a_site_file_that_was_changed_after_the_request_is_asked_for_again(desk: Desk, pole: Pole) -> None:
     package = desk.package("n0001")
     answer = desk.signs(pole.asks(package))
@@ -265,7 +276,10 @@ def test_a_request_for_no_key_of_ours_is_refused(desk: Desk, pole: Pole) -> None
     token = json.loads((pole.county / enrolling.BEGUN).read_text())["package"]["token"]
     other = ed25519.Ed25519PrivateKey.generate()
     csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(other, None)
-    for text in ("", csr.public_bytes(Encoding.PEM).decode()):
+    signed = x509.load_pem_x509_csr(document["csr"].encode()).public_bytes(Encoding.DER)
+    stolen = base64.encodebytes(signed[:-1] + bytes([signed[-1] ^ 1])).decode()  # somebody's key, without its owner
+    head, tail = (f"-----{word} CERTIFICATE REQUEST-----\n" for word in ("BEGIN", "END"))
+    for text in ("", csr.public_bytes(Encoding.PEM).decode(), head + stolen + tail):
         proof = papers.proof(token, text, document["site"])
         request.write_text(json.dumps(document | {"csr": text, "proof": proof}))
         assert desk.refuses(request) == "bad_request"
@@ -333,9 +347,18 @@ def test_a_package_is_made_for_a_group_and_a_node_that_can_be(desk: Desk) -> Non
         (("replace", "n0009"), "not_registered"),
     ):
         assert desk.says(*words, county=True, signed=True, answers=0)[1]["code"] == code
-    (desk.files / "register.yaml").write_text("county: 371600\nnodes:\n")
-    words = ("enroll", "n0001", "--group", "north")
+
+
+def test_folder_repository_and_authority_are_of_one_county(desk: Desk, pole: Pole, tmp_path: pathlib.Path) -> None:
+    request = pole.asks(desk.package("n0001"))
+    own, other = desk.repository, Desk(tmp_path / "other", "371600")
+    words = ("enroll", "n0001", "--group", "north", "--out", str(tmp_path / "package"))
+    desk.repository = other.repository
     assert desk.says(*words, county=True, signed=True, answers=0)[1]["code"] == "other_county"
+    desk.repository, desk.files = own, other.files
+    assert desk.says(*words, county=True, signed=True, answers=0)[1]["code"] == "other_county"
+    assert desk.refuses(request) == "other_county"
+    assert desk.says("broker", "config", str(tmp_path), county=True)[1]["code"] == "other_county"
 
 
 def test_an_authority_is_made_once_for_a_county_that_can_be(desk: Desk, tmp_path: pathlib.Path) -> None:
