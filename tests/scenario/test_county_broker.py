@@ -166,6 +166,7 @@ def test_a_node_hears_its_own_commands_and_its_own_groups_bundle_and_nothing_els
     county = Client(desk, desk.ca / "office.pem", port=desk.port + 1)
     told = [f"{ROOT}/_group/south/bundle", f"{ROOT}/n0002/command/say", f"{ROOT}/_group/north/bundle"]
     thief.listens_to("#", *told, f"{ROOT}/n0002/health", f"{ROOT}/+/command/#", "$SYS/broker/clients/total")
+    assert thief.says(f"{ROOT}/n0001/event")
     for topic in (*told, f"{ROOT}/n0001/command/say"):
         assert county.says(topic)
     wait_for(lambda: any(topic.endswith("n0001/command/say") for topic in thief.heard), "the last of them")
@@ -206,6 +207,12 @@ def test_several_programs_of_the_office_are_connected_at_once(desk: Desk, mosqui
     assert not one.lost.is_set()
     one.close()
     other.close()
+
+
+def test_the_offices_listener_is_for_this_machine_alone(desk: Desk, mosquitto: CountyBroker) -> None:
+    socket.create_connection(("127.0.0.2", desk.port), timeout=20).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", desk.port + 1), timeout=20)
 
 
 # Who is let in.
