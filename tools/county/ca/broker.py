@@ -58,6 +58,8 @@ acl_file {folder}/acl
 persistence true
 persistence_location {folder}/store/
 max_packet_size {MAX_PACKED_BYTES + _HEADERS}
+# Beyond a number it would throw events of a slow platform away and confirm them all the same.
+max_queued_messages 0
 
 # Nodes.
 listener {port}
