@@ -4,6 +4,7 @@ Invariants: nothing in a status is taken for granted (the bridge may be newer or
 time (ages, counters, latencies, numbers inside a problem's text) never counts as a change of health.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from cloud_bridge.topics import (
     OutboxHealth,
     PartHealth,
 )
+from device.chosen import Chosen
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -71,7 +73,12 @@ def config_reported(status: Mapping[str, Any]) -> ConfigReportedBody | None:
     sha256 = _text(config.get("sha256"))
     if sha256 is None:
         return None
-    return ConfigReportedBody(sha256=sha256, version=_text(status.get("version")), sections=section_hashes_in(status))
+    layers = None
+    with contextlib.suppress(ValueError):  # a core of another version; the rest is still worth telling
+        layers = None if config.get("layers") is None else Chosen.model_validate(config["layers"])
+    return ConfigReportedBody(
+        sha256=sha256, version=_text(status.get("version")), sections=section_hashes_in(status), layers=layers
+    )
 
 
 def section_hashes_in(status: Mapping[str, Any]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from device.chosen import Chosen
 from device.journal_reader import Row
 
 ROOT = "sentinel/v1"
@@ -185,11 +186,16 @@ class HealthBody(Payload):
 
 
 class ConfigReportedBody(Payload):
-    """节点正在用的配置。/ What the node runs now."""
+    """节点正在用的配置。/ What the node runs now. ``layers``: of an enrolled node."""
 
     sha256: str = said("整个配置的指纹", "fingerprint of the whole configuration")
     version: str | None = said("程序版本", "version of the program")
     sections: dict[str, str] = said("每一段的指纹", "fingerprint of each section")
+    layers: Chosen | None = said(
+        "县里下发的版本、试运行、退回、现场临时改动;没登记的节点没有",
+        "the county's issue, trial, revert and changes by hand; none where the node is not enrolled",
+        default=None,
+    )
 
 
 def event_envelope(row: Row) -> Envelope:

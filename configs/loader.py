@@ -68,6 +68,16 @@ def parse_yaml(text: str, file: str = "") -> Source:
     return Source(file, root.plain(), lines)
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text says nothing: blanks and comments."""
+    return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())
+
+
+def parse_patch(text: str, file: str = "") -> Source:
+    """A patch's text; one of blanks and comments is an empty one. Raises ConfigError."""
+    return Source(file, {}, {}) if is_blank(text) else parse_yaml(text, file)
+
+
 def parse_json(text: str, file: str = "") -> Source:
     """A compiled site file's text. Raises ConfigError."""
 

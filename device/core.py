@@ -19,9 +19,10 @@ from typing import Any
 
 from configs.loader import load_site
 from configs.schema import SiteConfig
-from device import ipc, realtime
+from device import chosen, ipc, realtime
 from device.camera_alone_file import FILE as CAMERA_ALONE_FILE
 from device.camera_alone_file import CameraAloneFile
+from device.chosen import Chosen, Runs
 from device.chronicle import Chronicle
 from device.control import ControlError, ControlServer
 from device.day import DayState, day_state, hazier
@@ -96,6 +97,9 @@ class Core:
         self.pipeline = self._new_pipeline(self.camera_alone.spent_s)
         self.chronicle = Chronicle(config)
         self.parts = Parts()
+        self.chosen: Chosen | None = chosen.read(run_dir)
+        self.decides = self.chosen is None or self.chosen.runs is not Runs.SAFE
+        """Whether this configuration may be acted on; where not, every lamp is asked to show the fault pattern."""
         self.latency: dict[str, Latency] = {"radar": Latency(), "camera": Latency()}
         self.recording: Recording | None = None
         self.incidents = Incidents(config.recording)
@@ -112,6 +116,11 @@ class Core:
         self._exit: int | None = None
         for name in config.cameras:
             self.inbox.put(SensorProblem(name, self.started_ns, "vision has not connected yet"))
+        if not self.decides:
+            for name in self.pipeline.board.names():
+                self.inbox.put(
+                    SensorProblem(name, self.started_ns, "not opened: the configuration is not to be trusted")
+                )
 
     def stop(self, code: int) -> None:
         """Ends the control loop after its current step."""
@@ -121,9 +130,10 @@ class Core:
         """The control loop, until ``stop``."""
         self.journal.append(Event(EventKind.NODE, self.clock.monotonic_ns(), None, {"state": "started"}))
         control = ControlServer(self.run_dir / ipc.CORE_SOCKET, self._call)
-        self.vision.start()
-        for thread in self.radars.values():
-            thread.start()
+        if self.decides:
+            self.vision.start()
+            for thread in self.radars.values():
+                thread.start()
         # What exists now lives for ever: without this a full collection stops the loop for 13 ms and more.
         gc.collect()
         gc.freeze()
@@ -186,7 +196,7 @@ class Core:
         lamps: dict[str, tuple[Shows, int | None]] = {}
         for name, lamp in self.config.lamps.items():
             decisions = [output.decisions[face] for face in lamp.faces]
-            shown = [decision.shows for decision in decisions]
+            shown = [decision.shows for decision in decisions] if self.decides else [Shows.FAULT]
             test = self._lamp_tests.get(name)
             if test is not None:
                 if now_ns < test[1]:
@@ -288,6 +298,8 @@ class Core:
         return call.result
 
     def _prepared(self, verb: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        if verb == "status":
+            return {"chosen": chosen.read(self.run_dir)}
         if verb == "reload":
             config = load_site(self.run_dir / ipc.SITE_CONFIG)
             return {"config": config, "sections": section_hashes(config), "sha256": config_hash(config)}
@@ -304,7 +316,7 @@ class Core:
 
     def _answer(self, call: Call) -> None:
         verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-            "status": lambda _args: snapshot(self),
+            "status": self._status,
             "config": lambda _args: self.config.model_dump(mode="json"),
             "reload": self._reload,
             "lamp": self._lamp_test,
@@ -322,6 +334,10 @@ class Core:
             call.error = error
         call.done.set()
 
+    def _status(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        self.chosen = args["chosen"]
+        return snapshot(self)
+
     def _reload(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Takes run_dir/site.json. Policy between two steps; a changed device starts anew where it is owned."""
         config, sections = args["config"], args["sections"]
@@ -330,7 +346,7 @@ class Core:
         moved = [name for name in changed if not (name == "recording" and same_images)]
         restarts = sorted({who for name in moved for who in RESTARTS.get(name, ())})
         self.config, self.sections, self.config_sha256 = config, sections, args["sha256"]
-        if "core" in restarts:
+        if "core" in restarts or not self.decides:  # what opened no sensor has to begin anew
             self.stop(ipc.EXIT_RESTART)
         elif "pipeline" in restarts:
             spent_s = self.pipeline.camera_alone_s(self.clock.monotonic_ns())

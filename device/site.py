@@ -279,10 +279,14 @@ def compile_guard(config: SiteConfig) -> dict[str, Any]:
 
 
 def write_compiled(config: SiteConfig, run_dir: pathlib.Path) -> None:
-    """Writes ``site.json`` and ``guard.json`` into ``run_dir``, each in one step. Raises OSError."""
+    """Writes ``guard.json`` and ``site.json`` into ``run_dir``, each in one step. Raises OSError.
+
+    Guard's first: whoever is killed in between leaves core with the old file, and it still sees what guard has to
+    start anew for.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(run_dir / SITE_CONFIG, _json(config.model_dump(mode="json")))
     write_atomically(run_dir / GUARD_CONFIG, _json(compile_guard(config)))
+    write_atomically(run_dir / SITE_CONFIG, _json(config.model_dump(mode="json")))
 
 
 def section_hashes(config: SiteConfig) -> dict[str, str]:

@@ -88,6 +88,9 @@ def part_states(core: "Core", now_ns: int) -> dict[str, dict[str, Any]]:
         parts["camera_alone"] = _part("ERROR" if problem else "OK", problem)
     for approach in unwatched(core.config):
         parts[approach] = _part("WARN", f"{approach}: no sensor in the site file watches it")
+    problem = None if core.chosen is None else core.chosen.problem
+    if problem is not None:
+        parts["configuration"] = _part("WARN" if core.decides else "ERROR", problem)
     if not core.day.clock_trusted:
         parts["clock"] = _part("WARN", "the wall clock cannot be trusted: voice quiet, lamp at full brightness")
     return parts
@@ -102,7 +105,12 @@ def snapshot(core: "Core") -> dict[str, Any]:
     return {
         "site": {"id": core.config.site.id, "name": core.config.site.name},
         "version": VERSION,
-        "config": {"path": str(core.config_path), "sha256": core.config_sha256, "sections": core.sections},
+        "config": {
+            "path": str(core.config_path),
+            "sha256": core.config_sha256,
+            "sections": core.sections,
+            "layers": None if core.chosen is None else core.chosen.model_dump(mode="json"),
+        },
         "uptime_s": round((now_ns - core.started_ns) / NS_PER_S, 1),
         "clock": {"quality": core.clock.quality().value, "trusted": core.clock.quality() is not ClockQuality.FLOOR},
         "day": dataclasses.asdict(core.day),

@@ -58,13 +58,22 @@ def faults(status: Mapping[str, Any] | None) -> dict[str, str]:
 
 class Gate:
     """Watches one trial. ``before``: the faults that the node had before; ``config_sha256``: what has to run;
-    ``trial_s``: for how long the node has to be well without a break."""
+    ``trial_s``: for how long the node has to be well without a break; ``settle_s``: for how long it may be ill first,
+    nothing where no process starts anew."""
 
-    def __init__(self, before: Mapping[str, str], config_sha256: str, trial_s: float, now_ns: int) -> None:
+    def __init__(
+        self,
+        before: Mapping[str, str],
+        config_sha256: str,
+        trial_s: float,
+        now_ns: int,
+        *,
+        settle_s: float = SETTLE_S,
+    ) -> None:
         self._before = frozenset(before)
         self._wanted = config_sha256
         self._trial_ns = round(trial_s * NS_PER_S)
-        self._settled_ns = now_ns + round(SETTLE_S * NS_PER_S)
+        self._settled_ns = now_ns + round(settle_s * NS_PER_S)
         self._over_ns = self._settled_ns + round(PATIENCE * self._trial_ns)
         self._well_since_ns: int | None = None
         self._ill_since_ns: int | None = None

@@ -9,12 +9,16 @@ again until the office signs something else; a slot that is good is kept until a
 """
 
 import contextlib
+import hashlib
+import json
 import pathlib
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 import pydantic
 
 from configs.files import write_atomically
+from device.provisioning.wave import TRIAL_MOST_S, TRIAL_S
 
 STATE_FILE: Final = "state.json"
 SLOTS: Final = "slots"
@@ -36,28 +40,42 @@ class _Kept(pydantic.BaseModel):
 
 
 class Slot(_Kept):
-    """What the office signed: ``version`` of the issue, the patch of the group and that of the node, as text."""
+    """What the office signed: ``version`` of the issue, the patch of the group and that of the node, as text; for how
+    long it is on trial; and the ``salt`` of its wave, by which the office offers again what was reverted."""
 
     version: _Whole
     group: str
     node: str | None = None
+    trial_s: Annotated[int, pydantic.Field(ge=0, le=TRIAL_MOST_S)] = TRIAL_S
+    salt: str = ""
+
+    def says_the_same(self, other: "Slot | None") -> bool:
+        """Whether both make the same of a node; an issue that only renews signatures does."""
+        return other is not None and (self.group, self.node) == (other.group, other.node)
+
+    @property
+    def offer(self) -> str:
+        """SHA-256 of what is offered: the same patches under the same salt are the same offer."""
+        return hashlib.sha256(json.dumps([self.group, self.node, self.salt]).encode()).hexdigest()
 
 
 class Trial(pydantic.BaseModel):
-    """A slot that has to prove itself, and how often core was started with it."""
+    """A slot that has to prove itself, how often core was started with it, and the names of what was wrong before."""
 
     model_config = _Kept.model_config
 
     slot: _Whole
     starts: _Whole = 0
+    before: dict[str, str] = {}
 
 
 class Reverted(pydantic.BaseModel):
-    """What was tried last and taken back: the version of its slot, None where that could not be read, and why."""
+    """What was tried last and taken back: version and offer of its slot, None where that could not be read, and why."""
 
     model_config = _Kept.model_config
 
     version: _Whole | None
+    offer: str | None = None
     why: str
 
 
@@ -98,8 +116,9 @@ class Slots:
         except (OSError, ValueError) as error:
             raise SlotsError(f"{path}: {error}; apply a bundle again") from None
 
-    def begin(self, slot: Slot) -> State:
+    def begin(self, slot: Slot, before: Mapping[str, str] | None = None) -> State:
         """Writes a slot and puts it on trial, in place of one that is now. Raises OSError: what was there stays.
+        ``before``: what is wrong with the node already, by name (``gate.faults``).
 
         A state that cannot be read is begun anew, or a node with a damaged file could never be configured again."""
         try:
@@ -110,7 +129,7 @@ class Slots:
         folder.mkdir(parents=True, exist_ok=True)
         number = max(self._numbers(), default=0) + 1
         write_atomically(self._path(number), slot.model_dump_json().encode())
-        return self._keep(state.model_copy(update={"trial": Trial(slot=number)}))
+        return self._keep(state.model_copy(update={"trial": Trial(slot=number, before=dict(before or {}))}))
 
     def started(self) -> State:
         """Counts a start of core, before it starts; a slot that has had its starts is reverted. Raises OSError and
@@ -120,7 +139,7 @@ class Slots:
             return state
         if state.trial.starts >= MOST_STARTS:
             return self.revert(f"started {MOST_STARTS} times and never confirmed")
-        trial = Trial(slot=state.trial.slot, starts=state.trial.starts + 1)
+        trial = state.trial.model_copy(update={"starts": state.trial.starts + 1})
         return self._keep(state.model_copy(update={"trial": trial}))
 
     def confirm(self) -> State:
@@ -135,10 +154,11 @@ class Slots:
         state = self.state()
         if state.trial is None:
             raise ValueError("nothing is on trial")
-        version = None
+        reverted = Reverted(version=None, why=why)
         with contextlib.suppress(SlotsError):
-            version = self.slot(state.trial.slot).version
-        return self._keep(State(good=state.good, reverted=Reverted(version=version, why=why)))
+            slot = self.slot(state.trial.slot)
+            reverted = Reverted(version=slot.version, offer=slot.offer, why=why)
+        return self._keep(State(good=state.good, reverted=reverted))
 
     def _keep(self, state: State) -> State:
         """Replaces the state, then drops the slots that nothing names any more."""

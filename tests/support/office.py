@@ -38,12 +38,18 @@ class Office:
         return copy.copy(self)
 
     def says(
-        self, group: str, hold_s: float, nodes: Mapping[str, str] | None = None, *, wave: Wave | None = None
+        self,
+        group: str,
+        hold_s: float,
+        nodes: Mapping[str, str] | None = None,
+        *,
+        wave: Wave | None = None,
+        waves: Mapping[str, Wave] | None = None,
     ) -> bytes:
-        """Signs a hold for a group and patches for single nodes; the bundle."""
+        """Signs a hold for a group and patches for single nodes; the bundle. ``waves``: those of single targets."""
         texts = {"group.yaml": f"policy: {{hold_s: {hold_s}}}\n", "files.json": "{}\n"}
         texts |= {f"nodes/{node}.yaml": text for node, text in (nodes or {}).items()}
-        targets = {name: Target(text, wave or everyone()) for name, text in texts.items()}
+        targets = {name: Target(text, (waves or {}).get(name) or wave or everyone()) for name, text in texts.items()}
         self._next(issue.sign_group, group, targets)
         return self.bundle(group)
 

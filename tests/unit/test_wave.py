@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.provisioning.wave import WHOLE, Wave, everyone, wave_of
+from device.provisioning.wave import TRIAL_MOST_S, WHOLE, Wave, everyone, wave_of
 
 NODES = [f"n{number:04}" for number in range(1000)]
 nodes = st.sampled_from(NODES)
@@ -47,9 +47,11 @@ def test_another_salt_sends_others_first() -> None:
 
 
 @settings(deadline=None)
-@given(salts, st.integers(0, WHOLE), st.frozensets(nodes, max_size=5))
-def test_a_wave_comes_back_from_a_target_as_it_was(salt: str, permille: int, named: frozenset[str]) -> None:
-    wave = Wave(salt, permille, named)
+@given(salts, st.integers(0, WHOLE), st.frozensets(nodes, max_size=5), st.integers(0, TRIAL_MOST_S))
+def test_a_wave_comes_back_from_a_target_as_it_was(
+    salt: str, permille: int, named: frozenset[str], trial_s: int
+) -> None:
+    wave = Wave(salt, permille, named, trial_s)
     assert wave_of(wave.as_custom()) == wave
 
 
@@ -59,20 +61,23 @@ def test_a_wave_comes_back_from_a_target_as_it_was(salt: str, permille: int, nam
         None,
         [],
         {},
-        {"salt": "a", "permille": 10},
-        {"salt": "a", "permille": 10, "nodes": [], "more": 1},
-        {"salt": "", "permille": 10, "nodes": []},
-        {"salt": 1, "permille": 10, "nodes": []},
-        {"salt": "a", "permille": True, "nodes": []},
-        {"salt": "a", "permille": 1.5, "nodes": []},
-        {"salt": "a", "permille": -1, "nodes": []},
-        {"salt": "a", "permille": 1001, "nodes": []},
-        {"salt": "a", "permille": 10, "nodes": "n0001"},
-        {"salt": "a", "permille": 10, "nodes": 7},
-        {"salt": "a", "permille": 10, "nodes": [7]},
-        {"salt": "a", "permille": 10, "nodes": ["371500/n0001"]},
+        {"salt": "a", "permille": 10, "nodes": []},
+        {"salt": "a", "permille": 10, "nodes": [], "trial_s": 60, "more": 1},
+        {"salt": "", "permille": 10, "nodes": [], "trial_s": 60},
+        {"salt": 1, "permille": 10, "nodes": [], "trial_s": 60},
+        {"salt": "a", "permille": True, "nodes": [], "trial_s": 60},
+        {"salt": "a", "permille": 1.5, "nodes": [], "trial_s": 60},
+        {"salt": "a", "permille": -1, "nodes": [], "trial_s": 60},
+        {"salt": "a", "permille": 1001, "nodes": [], "trial_s": 60},
+        {"salt": "a", "permille": 10, "nodes": "n0001", "trial_s": 60},
+        {"salt": "a", "permille": 10, "nodes": 7, "trial_s": 60},
+        {"salt": "a", "permille": 10, "nodes": [7], "trial_s": 60},
+        {"salt": "a", "permille": 10, "nodes": ["371500/n0001"], "trial_s": 60},
+        {"salt": "a", "permille": 10, "nodes": [], "trial_s": True},
+        {"salt": "a", "permille": 10, "nodes": [], "trial_s": -1},
+        {"salt": "a", "permille": 10, "nodes": [], "trial_s": 3601},
     ],
 )
 def test_a_wave_that_is_not_well_formed_is_nobodys(custom: object) -> None:
-    with pytest.raises(ValueError, match=r"salt|permille|node"):
+    with pytest.raises(ValueError, match=r"salt|permille|node|trial_s"):
         wave_of(custom)

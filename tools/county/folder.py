@@ -63,7 +63,7 @@ class Reader:
         try:
             data = (folder / name).read_bytes()
             if data not in self._parsed:
-                blank = patch and all(not line.strip() or line.lstrip().startswith(b"#") for line in data.splitlines())
+                blank = patch and loader.is_blank(data.decode("utf-8", errors="replace"))
                 self._parsed[data] = Source("", {}, {}) if blank else loader.read(folder / name)
         except OSError as error:
             self.problems.append(Problem("unreadable", file=name, params={"detail": error.strerror or str(error)}))

@@ -78,6 +78,13 @@ def init(county: str, path: pathlib.Path, folders: Sequence[pathlib.Path]) -> No
     help=_("Of a thousand nodes, how many."),
 )
 @click.option("--node", "nodes", multiple=True, help=_("A node that is in by name."))
+@click.option(
+    "--trial-s",
+    type=click.IntRange(0, 3600),
+    default=60,
+    show_default=True,
+    help=_("Seconds for which a node must stay well before it confirms."),
+)
 @click.option("--out", type=_FILE, help=_("Write the bundle here."))
 def sign(
     group: str,
@@ -87,6 +94,7 @@ def sign(
     salt: str,
     permille: int,
     nodes: Sequence[str],
+    trial_s: int,
     out: pathlib.Path | None,
 ) -> None:
     """All targets of the group get the one wave."""
@@ -95,7 +103,7 @@ def sign(
     from tools.county.trust import issue, repository
 
     with told():
-        wave = Wave(salt, permille, frozenset(nodes))
+        wave = Wave(salt, permille, frozenset(nodes), trial_s)
         texts = {
             str(file.relative_to(folder)): Target(file.read_text("utf-8"), wave)
             for file in sorted(folder.rglob("*"))

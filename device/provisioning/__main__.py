@@ -1,0 +1,75 @@
+"""Entry of provision: ``python -m device.provisioning boot | apply FILE | run``.
+
+``boot`` runs before every start of core, ``run`` when a bundle came and at least every ten minutes (changes made by
+hand age meanwhile, and end), ``apply`` by hand with a bundle from a stick. Each prints one JSON line and ends with an
+exit code of DESIGN.md §5: 0 as it should be, 1 taken back, 2 refused; ``boot`` with 2 only where nothing can run.
+"""
+
+import argparse
+import json
+import logging
+import pathlib
+import sys
+import tempfile
+from typing import Any
+
+from device.provisioning.boot import boot
+from device.provisioning.enrolment import EnrolmentError
+from device.provisioning.place import Place
+from hal.clock import SYSTEM_CLOCK
+
+OK, FAULT, BAD_INPUT = 0, 1, 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one verb; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m device.provisioning", description="Configuration of the county.")
+    parser.add_argument("verb", choices=("boot", "apply", "run"))
+    parser.add_argument("file", nargs="?", type=pathlib.Path, help="apply: the bundle")
+    parser.add_argument("--config", type=pathlib.Path, required=True, help="site file")
+    parser.add_argument("--run-dir", type=pathlib.Path, required=True, help="sockets and the compiled configuration")
+    parser.add_argument("--state-dir", type=pathlib.Path, required=True, help="what the node keeps")
+    args = parser.parse_args(argv)
+    if (args.file is not None) is not (args.verb == "apply"):
+        parser.error("apply takes a FILE, and nothing else does")
+    logging.basicConfig(level=logging.INFO, format="level=%(levelname)s part=provision %(message)s")
+    place = Place(args.config, args.run_dir, args.state_dir, SYSTEM_CLOCK)
+    try:
+        if args.verb == "boot":
+            said, code = boot(place)
+            return _print(said.model_dump(mode="json"), code)
+        return _run(place, args.file)
+    except EnrolmentError as error:
+        return _print({"outcome": "refused", "why": str(error)}, BAD_INPUT)
+    except OSError as error:
+        return _print({"outcome": "failed", "why": str(error)}, FAULT)
+
+
+def _run(place: Place, file: pathlib.Path | None) -> int:
+    from device.provisioning.apply import Provision  # control sockets; boot needs none of it
+
+    if file is not None:
+        _put(place, file)
+    told = Provision(place).run()
+    return _print({"outcome": None}, OK) if told is None else _print(told.as_json(), told.exit_code)
+
+
+def _put(place: Place, file: pathlib.Path) -> None:
+    """A bundle by hand goes the way of all others: whoever watches a trial now takes it from the inbox."""
+    from configs.bundle import MAX_PACKED_BYTES
+
+    with file.open("rb") as source:
+        data = source.read(MAX_PACKED_BYTES + 1)
+    place.inbox.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=place.inbox, prefix=".", delete=False) as copy:
+        copy.write(data)
+    pathlib.Path(copy.name).replace(place.inbox / "by_hand.bundle")
+
+
+def _print(said: dict[str, Any], code: int) -> int:
+    print(json.dumps(said, ensure_ascii=False))  # noqa: T201 - an entry point's own answer
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

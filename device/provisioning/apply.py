@@ -1,0 +1,325 @@
+"""Takes the county's word: verify, check, put on trial, watch, confirm or take back.
+
+Invariants: nothing is on trial that was not signed for this node, in its wave and right when merged; every change on
+disk is one step, and whoever is started again reads from the disk where it stood (a trial under way is watched anew,
+a bundle not yet dealt with still lies in the inbox); the order of the county to go back is taken while a trial still
+runs; what was taken back is not tried again until it is offered again. One process at a time watches.
+"""
+
+import contextlib
+import dataclasses
+import enum
+import fcntl
+import json
+import logging
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from configs import bundle
+from configs.bundle import BundleError
+from configs.errors import ConfigError
+from configs.files import write_atomically
+from configs.loader import load_site
+from device import chosen, control, ipc
+from device.chosen import Runs
+from device.provisioning import enrolment
+from device.provisioning.gate import SETTLE_S, Gate, Verdict, faults
+from device.provisioning.place import Made, Place
+from device.provisioning.slots import Slot, SlotsError, State
+from device.site import config_hash
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.5
+"""How often a trial is looked at, and the inbox meanwhile: the county's order to go back has to be heard soon."""
+
+RELOAD_TIMEOUT_S = 10.0
+OUTCOME_FILE = "outcome.json"
+LOCK_FILE = ".provision"
+
+Ask = Callable[..., Any]
+"""``device.control.call`` for one node: ``ask(verb, timeout_s=…)``."""
+
+
+class What(enum.StrEnum):
+    """What became of a bundle."""
+
+    CONFIRMED = "confirmed"
+    REVERTED = "reverted"
+    REFUSED = "refused"
+    NOT_IN_WAVE = "not_in_wave"
+    NOTHING_NEW = "nothing_new"
+    REVERTED_BEFORE = "reverted_before"
+    ON_TRIAL = "on_trial"
+
+
+EXIT_CODES: Mapping[What, int] = {What.REVERTED: 1, What.REFUSED: 2}
+"""DESIGN.md §5: 1 fault found, 2 bad input; everything else is as it should be."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """``version`` of the county's issue where it is known; ``code`` and ``why`` of a refusal, ``why`` of a revert."""
+
+    what: What
+    version: int | None = None
+    code: str | None = None
+    why: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Of the process."""
+        return EXIT_CODES.get(self.what, 0)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the line on standard output and for ``outcome.json``."""
+        return {"outcome": self.what.value, "version": self.version, "code": self.code, "why": self.why}
+
+
+class Provision:
+    """One node's provision. ``ask`` is how it speaks with core."""
+
+    def __init__(self, place: Place, ask: Ask | None = None) -> None:
+        self._place = place
+        self._clock = place.clock
+        self._ask = ask or (lambda verb, **how: control.call(place.run_dir, verb, **how))
+        self._told: Outcome | None = None
+
+    def run(self) -> Outcome | None:
+        """Deals with the inbox, watches what is on trial to its end, brings what runs up to date. What happened last,
+        None where nothing did or another process is at it. Raises OSError."""
+        if enrolment.read(self._place.state_dir) is None:
+            return None
+        with self._alone() as alone:
+            if not alone:
+                return None
+            self._told = None
+            self._place.run_dir.mkdir(parents=True, exist_ok=True)
+            self._place.count_on()
+            self._empty_inbox()
+            while (trial := self._on_trial()) is not None:
+                self._watch(trial)
+            with self._place.locked():
+                self._run_good(self._state())
+            return self._told
+
+    # --- a bundle ------------------------------------------------------------------------------------------------
+
+    def _empty_inbox(self) -> None:
+        """Deals with the newest bundle; those before it say nothing any more. Removed when all is on disk."""
+        found = inbox_files(self._place.inbox)
+        if found:
+            self._outcome(self._take(found[-1]))
+            for path in found:
+                path.unlink(missing_ok=True)
+
+    def _take(self, path: pathlib.Path) -> Outcome:
+        from device.provisioning.verify import Addressee, verify  # cryptography, which boot never loads
+
+        whose = enrolment.read(self._place.state_dir)
+        assert whose is not None, "run asked"
+        try:
+            to = Addressee(whose.county, whose.group, whose.node)
+            found = verify(bundle.read(path), self._place.county, to)
+        except BundleError as error:
+            return Outcome(What.REFUSED, code=error.code, why=str(error))
+        targets = [target for target in (found.group, found.node) if target is not None]
+        if not all(target.wave.includes(whose.node) for target in targets):
+            return Outcome(What.NOT_IN_WAVE, found.version)
+        return self._offered(
+            Slot(
+                version=found.version,
+                group=found.group.text,
+                node=None if found.node is None else found.node.text,
+                trial_s=max(target.wave.trial_s for target in targets),
+                salt=found.group.wave.salt,
+            )
+        )
+
+    def _offered(self, slot: Slot) -> Outcome:
+        """Puts on trial what is new and right."""
+        before = faults(self._status())
+        with self._place.locked():
+            local, damaged = self._place.local()
+            slots = self._place.slots
+            try:
+                state = slots.state()
+            except SlotsError:  # as Slots.begin has it: else nothing could ever mend it
+                state = State()
+            good = self._slot(state.good)
+            if state.trial is not None and slot.says_the_same(self._slot(state.trial.slot)):
+                return Outcome(What.ON_TRIAL, slot.version)
+            if slot.says_the_same(good):
+                if state.trial is None:
+                    return Outcome(What.NOTHING_NEW, slot.version)
+                return self._revert("the county went back", slot.version)
+            if state.trial is None and state.reverted is not None and state.reverted.offer == slot.offer:
+                return Outcome(What.REVERTED_BEFORE, slot.version, why=state.reverted.why)
+            try:
+                self._place.make(slot, local, damaged)
+            except ConfigError as error:
+                why = "; ".join(problem.render("en") for problem in error.problems)
+                return Outcome(What.REFUSED, slot.version, "config", why)
+            if state.trial is not None:
+                before = state.trial.before  # what the trial before this one broke is no reason to excuse this one
+            slots.begin(slot, before)
+        return Outcome(What.ON_TRIAL, slot.version)
+
+    # --- a trial -------------------------------------------------------------------------------------------------
+
+    def _watch(self, number: int) -> None:
+        """Runs slot ``number`` until it is confirmed, taken back, or another stands in its place."""
+        started = self._start(number)
+        if started is None:
+            return
+        slot, before, made, settle_s = started
+        sha256 = made.sha256
+        gate = Gate(before, sha256, slot.trial_s, self._clock.monotonic_ns(), settle_s=settle_s)
+        while self._on_trial() == number:
+            said = gate.look(self._status(), self._clock.monotonic_ns())
+            if said.verdict is Verdict.PASSED:
+                self._confirm(number, slot, made)
+                return
+            if said.verdict is Verdict.FAILED:
+                with self._place.locked():
+                    if self._on_trial() == number:
+                        self._outcome(self._revert(said.why, slot.version))
+                return
+            self._clock.sleep_s(LOOK_S)
+            self._place.count_on()
+            self._empty_inbox()
+            compiled = self._compiled_sha256()
+            if compiled not in (None, sha256):  # a technician changed something meanwhile: that is on trial as well
+                sha256 = str(compiled)
+                gate = Gate(before, sha256, slot.trial_s, self._clock.monotonic_ns())
+        if self._on_trial() is None and (self._told is None or self._told.what is What.ON_TRIAL):
+            back = self._state().reverted  # by the counter of starts
+            self._outcome(Outcome(What.REVERTED, slot.version, why=None if back is None else back.why))
+
+    def _start(self, number: int) -> tuple[Slot, Mapping[str, str], Made, float] | None:
+        """Compiles what is on trial and has core take it: (slot, faults before, what was made, seconds to settle)."""
+        with self._place.locked():
+            local, damaged = self._place.local()
+            state = self._state()
+            if state.trial is None or state.trial.slot != number:
+                return None
+            try:
+                slot = self._place.slots.slot(number)
+                made = self._place.make(slot, local, damaged)
+                self._place.install(made)
+                self._place.tell(state, made, slot)
+                settle_s = self._reload()
+            except (SlotsError, ConfigError, control.ControlError) as error:
+                self._outcome(self._revert(f"refused: {error}", None))
+                return None
+        return slot, state.trial.before, made, settle_s
+
+    def _confirm(self, number: int, slot: Slot, made: Made) -> None:
+        with self._place.locked():
+            if self._on_trial() != number:
+                return
+            self._place.tell(self._place.slots.confirm(), made, slot)
+        self._outcome(Outcome(What.CONFIRMED, slot.version))
+
+    def _revert(self, why: str, version: int | None) -> Outcome:
+        """Takes back what is on trial and runs the last good again; the lock is held."""
+        state = self._place.slots.revert(why)
+        self._run_good(state)
+        if version is None and state.reverted is not None:
+            version = state.reverted.version
+        return Outcome(What.REVERTED, version, why=why)
+
+    # --- what runs -----------------------------------------------------------------------------------------------
+
+    def _run_good(self, state: State) -> None:
+        """Runs what was confirmed last with the changes by hand that still win, where anything else runs; the lock is
+        held. A site file that somebody broke by hand leaves what runs as it is."""
+        local, damaged = self._place.local()
+        slot, problem = self._slot(state.good), None
+        try:
+            try:
+                made = self._place.make(slot, local, damaged)
+            except ConfigError as error:
+                if slot is None:
+                    raise
+                problem = f"the county's configuration is left out: {error.problems[0].render('en')}"
+                slot, made = None, self._place.make(None, local, damaged)
+        except ConfigError as error:
+            log.error("event=site_file_refused reason=%s", error.problems[0].render("en"))
+            return
+        told = chosen.read(self._place.run_dir)
+        is_new = self._compiled_sha256() != made.sha256 or (told is not None and told.runs is Runs.SAFE)
+        if is_new:
+            self._place.install(made)
+        self._place.tell(state, made, slot, problem)
+        status = self._status()
+        if is_new or (status is not None and status["config"]["sha256"] != made.sha256):
+            with contextlib.suppress(control.ControlError):
+                self._reload()
+
+    def _reload(self) -> float:
+        """Has core take what is compiled; for how long the node may be ill by that, in seconds. Raises ControlError
+        where core refuses; a core that is not there takes it when it starts."""
+        try:
+            answer = self._ask("reload", timeout_s=RELOAD_TIMEOUT_S)
+        except control.NotRunningError:
+            return SETTLE_S
+        return SETTLE_S if answer["restarts"] else 0.0
+
+    def _status(self) -> Mapping[str, Any] | None:
+        try:
+            status: Mapping[str, Any] = self._ask("status")
+        except control.ControlError:
+            return None
+        return status
+
+    def _compiled_sha256(self) -> str | None:
+        with contextlib.suppress(ConfigError):
+            return config_hash(load_site(self._place.run_dir / ipc.SITE_CONFIG))
+        return None
+
+    # --- files ---------------------------------------------------------------------------------------------------
+
+    def _state(self) -> State:
+        try:
+            return self._place.slots.state()
+        except SlotsError as error:
+            log.error("event=slots_unreadable reason=%s", error)
+            return State()
+
+    def _on_trial(self) -> int | None:
+        trial = self._state().trial
+        return None if trial is None else trial.slot
+
+    def _slot(self, number: int | None) -> Slot | None:
+        with contextlib.suppress(SlotsError):
+            return None if number is None else self._place.slots.slot(number)
+        return None
+
+    def _outcome(self, outcome: Outcome) -> None:
+        """Keeps it for the bridge, where it is news."""
+        self._told = outcome
+        data = json.dumps(outcome.as_json(), ensure_ascii=False).encode()
+        path = self._place.county / OUTCOME_FILE
+        if not path.exists() or path.read_bytes() != data:
+            write_atomically(path, data)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether no other process is at it; what lies in the inbox is then the other's to take."""
+        with (self._place.county / LOCK_FILE).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def inbox_files(inbox: pathlib.Path) -> list[pathlib.Path]:
+    """The bundles that came, oldest first; one that is still being written has a name with a dot."""
+    with contextlib.suppress(OSError):
+        found = [path for path in inbox.iterdir() if path.is_file() and not path.name.startswith(".")]
+        return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    return []
