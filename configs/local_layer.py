@@ -186,7 +186,7 @@ class LocalLayer:
             local = alive(kept, moment)
             due = local.ran_s - kept.ran_s >= KEEP_EVERY_S  # always so after a start
             if kept.changes and (due or local.changes != kept.changes):
-                self._write(local)
+                self.keep(local)
         return local, problem
 
     def set(self, values: Any, path: str, value: Any, moment: Moment) -> Local:
@@ -194,13 +194,14 @@ class LocalLayer:
         with edit.locked(self._state_dir):
             kept, _problem = self.read()  # a damaged file ends here: the technician's word is newer
             local = with_change(kept, values, path, value, moment)
-            self._write(local)
+            self.keep(local)
         return local
+
+    def keep(self, local: Local) -> None:
+        """Writes down what ``with_change`` made; the caller holds the lock. Raises OSError."""
+        write_atomically(self.path, local.model_dump_json().encode())
 
     def clear(self) -> None:
         """Takes every change back. Raises OSError."""
         with edit.locked(self._state_dir):
             self.path.unlink(missing_ok=True)
-
-    def _write(self, local: Local) -> None:
-        write_atomically(self.path, local.model_dump_json().encode())

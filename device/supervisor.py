@@ -9,12 +9,14 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
+import shlex
 import subprocess
 import sys
 
 from configs.loader import load_site
 from configs.schema import SiteConfig
 from device import ipc
+from device.chosen import FILE as CHOSEN
 from device.site import write_compiled
 from hal.clock import NS_PER_S, Clock
 from hal.parent import die_with_parent
@@ -26,6 +28,9 @@ PAUSE_FIRST_S = 0.2
 PAUSE_MAX_S = 10.0
 HEALTHY_S = 30.0
 """A process that ran this long starts again after the first pause."""
+
+PROVISION_EVERY_S = 540.0
+"""Provision runs at least this often: changes made by hand age in steps of ten minutes (configs.local_layer)."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -39,12 +44,15 @@ class Child:
     start_again_ns: int = 0
     pause_s: float = PAUSE_FIRST_S
     starts: int = 0
+    failed: bool = False
 
 
 class Supervisor:
     """The processes of one node.
 
-    ``stderr`` is where children log (None: this process's own). Raises configs.errors.ConfigError where the compiled
+    ``stderr`` is where children log (None: this process's own). ``inbox``: where bundles of the county come in, None
+    for a node that was never enrolled; an enrolled one has been booted (``device.provisioning boot``) before, and is
+    again before core starts once more after a failure. Raises configs.errors.ConfigError where the compiled
     configuration cannot be made.
     """
 
@@ -57,6 +65,7 @@ class Supervisor:
         clock: Clock,
         *,
         stderr: int | None = None,
+        inbox: pathlib.Path | None = None,
     ) -> None:
         for folder in (run_dir, state_dir):
             folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +75,13 @@ class Supervisor:
         self._clock = clock
         self._stderr = stderr
         self._compiled_mtime_ns = 0
-        write_compiled(config, run_dir)
+        self._inbox = inbox
+        self._provision: subprocess.Popen[bytes] | None = None
+        self._provision_due_ns = 0
+        self._provision_again_ns = 0
+        if inbox is None:
+            write_compiled(config, run_dir)
+            (run_dir / CHOSEN).unlink(missing_ok=True)  # of a node that was enrolled here before
         self.children: dict[str, Child] = {}
         self._want(config)
 
@@ -82,6 +97,8 @@ class Supervisor:
                 self._ended(child, code, now_ns)
             if now_ns >= child.start_again_ns:
                 self._start(child, now_ns)
+        if self._inbox is not None:
+            self._run_provision(self._inbox, now_ns)
 
     def alive(self) -> dict[str, bool]:
         """Which processes run now."""
@@ -94,6 +111,9 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ends all, guard last: its lamps go to the external flasher."""
+        if self._provision is not None:
+            _end(self._provision)  # it goes on with the next start, from what is on the disk
+            self._provision = None
         for name in ("bridge", "vision", "core", "guard"):
             child = self.children.get(name)
             if child is not None and child.process is not None:
@@ -134,15 +154,47 @@ class Supervisor:
             if path.stat().st_mtime_ns != self._compiled_mtime_ns:
                 self._want(load_site(path))
 
-    def _start(self, child: Child, now_ns: int) -> None:
-        child.process = subprocess.Popen(
-            child.command, stdin=subprocess.DEVNULL, stderr=self._stderr, preexec_fn=die_with_parent
+    def _run_provision(self, inbox: pathlib.Path, now_ns: int) -> None:
+        """As the path unit and the timer do on a pole."""
+        if self._provision is not None:
+            if self._provision.poll() is None:
+                return
+            self._provision = None
+        came = any(not path.name.startswith(".") for path in inbox.iterdir()) if inbox.is_dir() else False
+        if now_ns >= self._provision_due_ns or (came and now_ns >= self._provision_again_ns):
+            self._provision_due_ns = now_ns + round(PROVISION_EVERY_S * NS_PER_S)
+            self._provision_again_ns = now_ns + round(PAUSE_MAX_S * NS_PER_S)  # what it cannot take away stays there
+            self._provision = self._popen(self._provisioning("run"), stdout=subprocess.DEVNULL)
+
+    def _provisioning(self, verb: str) -> list[str]:
+        places = [
+            "--config",
+            str(self._config_path),
+            "--run-dir",
+            str(self.run_dir),
+            "--state-dir",
+            str(self.state_dir),
+        ]
+        return [sys.executable, "-m", "device.provisioning", verb, *places]
+
+    def _popen(self, command: list[str], *, stdout: int | None = None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=self._stderr, preexec_fn=die_with_parent
         )
+
+    def _start(self, child: Child, now_ns: int) -> None:
+        command = child.command
+        if child.name == "core" and child.failed and self._inbox is not None:
+            # One process id for the shell that boots and for the core it becomes.
+            boot = shlex.join(self._provisioning("boot"))
+            command = ["/bin/sh", "-c", f"{boot} >/dev/null && exec {shlex.join(command)}"]
+        child.process = self._popen(command)
         child.started_ns = now_ns
         child.starts += 1
 
     def _ended(self, child: Child, code: int, now_ns: int) -> None:
         child.process = None
+        child.failed = code != ipc.EXIT_RESTART
         if code == ipc.EXIT_RESTART:
             child.start_again_ns = now_ns
             return

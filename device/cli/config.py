@@ -17,9 +17,12 @@ from typing import Any
 
 import click
 
-from configs import edit, loader
-from configs.errors import ConfigError, Problem
+from configs import edit, loader, yaml_text
+from configs.errors import LAYERS, ConfigError, Problem
+from configs.files import write_atomically
+from configs.layers import Layer, Part, leaves, refusals
 from configs.lead import leads
+from configs.local_layer import LIFE_S, LOCAL_FILE, Local, LocalLayer, with_change
 from configs.schema import SiteConfig
 from device import control
 from device.cli.common import (
@@ -38,6 +41,9 @@ from device.cli.common import (
 )
 from device.cli.language import _
 from device.cli.lead import lead_lines
+from device.cli.places import place_of
+from device.provisioning.place import Made, Place, local_changes
+from device.provisioning.slots import Slot, SlotsError, State
 from device.site import changed_sections, check_site, check_text, write_compiled
 
 RELOAD_TIMEOUT_S = 10.0
@@ -117,9 +123,13 @@ def check(settings: Settings, file: pathlib.Path | None) -> None:
 
 @command.command("show", cls=Verb, help=_("Print the running configuration, or one value of it (else the file's)."))
 @click.argument("path", required=False, metavar="[PATH]")
+@click.option("--origin", is_flag=True, help=_("Tell which layer each value comes from, and hours left."))
 @pass_settings
-def show(settings: Settings, path: str | None) -> None:
+def show(settings: Settings, path: str | None, origin: bool) -> None:
     """The running node's values; the file's with ``--config`` or when no node runs."""
+    if origin:
+        _show_origin(settings, path)
+        return
     if settings.config_given is None and node_status() is not None:
         values = call_node("config")
         source = _("running node")
@@ -130,6 +140,36 @@ def show(settings: Settings, path: str | None) -> None:
     if not settings.json:
         click.echo(f"# {source}", err=True)
     emit(value, value if isinstance(value, str) else _as_yaml(value))
+
+
+def _show_origin(settings: Settings, path: str | None) -> None:
+    """Where the values of the node come from; those that no layer speaks of are the program's own."""
+    place = place_of(settings, target_of(settings).path)
+    try:
+        _state, slot = _running_slot(place)
+        made = place.make(slot, *place.local())
+    except ConfigError as error:
+        fail_config(error)
+    left = {change.path: change.hours_left for change in local_changes(made.local, place.moment())}
+    wanted = tuple(str(part) for part in edit.split_path(path)) if path else ()
+    values, rows = made.config.model_dump(mode="json"), []
+    for keys in leaves(values):
+        if keys[: len(wanted)] != wanted[: len(keys)]:
+            continue
+        part = made.merged.origin(keys)
+        by_hand = part is not None and part.layer is Layer.LOCAL
+        hours = next((left[of] for of in left if by_hand and ".".join(keys).startswith(of)), None)
+        row = {"path": ".".join(keys), "value": edit.get_value(values, ".".join(keys))}
+        rows.append({**row, "layer": None if part is None else part.layer.value, "hours_left": hours})
+    if not rows:
+        fail_config(ConfigError([Problem("no_such_path", path=path or "")]))
+    lines = []
+    for row in rows:
+        whence = _("default") if row["layer"] is None else LAYERS[str(row["layer"])].of(settings.lang)
+        if row["hours_left"] is not None:
+            whence += _(", {hours} hours left").format(hours=row["hours_left"])
+        lines.append(f"{row['path']}: {_short(row['value'])}  # {whence}")
+    emit(rows, "\n".join(lines))
 
 
 def _value(values: Any, path: str) -> Any:
@@ -178,6 +218,10 @@ def change_value(settings: Settings, path: str, value: str, *, only_try: bool = 
     """Changes one value of the site file, or with ``only_try`` checks the change and leaves everything as it is;
     ``told``: whether the lines show the value. Ends the verb when it is refused."""
     target = target_of(settings)
+    if target.other is None and place_of(settings, target.path).is_enrolled:
+        by_hand = _change_by_hand(settings, target, path, value, only_try=only_try, told=told)
+        if by_hand is not None:
+            return by_hand
     with _locked(settings):
         old_text = read_text(target.path)
         old = _running_or_none(target, old_text)
@@ -196,6 +240,107 @@ def change_value(settings: Settings, path: str, value: str, *, only_try: bool = 
         lines.insert(0, f"{path}: {_short(before)} → {_short(after)}")
     report = _report(settings, target, applied, warnings)
     return Change(new, warnings, {"ok": True, "path": path, "old": before, "new": after, **report}, lines)
+
+
+def _change_by_hand(
+    settings: Settings, target: Target, path: str, value: str, *, only_try: bool, told: bool
+) -> Change | None:
+    """The same on an enrolled node for what the county may set too: a change that wins for 72 hours, then the county's
+    value is back. None where the path is the site file's alone."""
+    place = place_of(settings, target.path)
+    layer = LocalLayer(settings.state_dir)
+    with _locked(settings):
+        kept = _kept_bytes(layer.path)
+        try:
+            site = loader.read(target.path)
+            state, slot = _running_slot(place)
+            local, _damaged = place.local()
+            old = place.make(slot, local)
+            moment = place.moment()
+            changed = with_change(local, old.merged.values, path, yaml_text.parse_value(value, path), moment)
+            patch = Part(Layer.LOCAL, loader.Source(LOCAL_FILE, changed.changes[-1].patch, {}))
+            if any(problem.code == "site_only" for problem in refusals(patch, site.values)):
+                return None
+            new, warnings = place.checked_by_hand(slot, changed)
+        except ConfigError as error:
+            fail_config(error)
+        applied = None
+        if not only_try:
+            try:
+                layer.keep(changed)
+                if target.live:
+                    place.install(new)
+                    place.tell(state, new, slot)
+                applied = _reload_or_restore(settings, target, layer, kept, old)
+            except OSError as error:
+                fail(BAD_INPUT, f"{layer.path}: {error.strerror or error}")
+    before, after = _old_value(old.config, path), _old_value(new.config, path)
+    lines = [_("Nothing was written.")] if only_try else _told(target, applied)
+    if not only_try:
+        lines.append(_("Wins for {hours} hours, then the county's value is back.").format(hours=round(LIFE_S / 3600)))
+    if told:
+        lines.insert(0, f"{path}: {_short(before)} → {_short(after)}")
+    data = {"ok": True, "path": path, "old": before, "new": after, "layer": Layer.LOCAL.value}
+    return Change(new.config, warnings, {**data, **_report(settings, target, applied, warnings)}, lines)
+
+
+def _reload_or_restore(
+    settings: Settings, target: Target, layer: LocalLayer, kept: bytes | None, old: Made
+) -> dict[str, Any] | None:
+    """Tells the running node; what it refuses is taken back."""
+    if not target.live:
+        return None
+    try:
+        return dict(control.call(settings.run_dir, "reload", timeout_s=RELOAD_TIMEOUT_S))
+    except control.ControlError as error:
+        if kept is None:
+            layer.path.unlink(missing_ok=True)
+        else:
+            write_atomically(layer.path, kept)
+        place_of(settings, target.path).install(old)
+        not_there = isinstance(error, control.NotRunningError)
+        text = (
+            _("The node stopped answering ({detail}); the old configuration is back.")
+            if not_there
+            else _("The node refuses: {detail}; the old configuration is back.")
+        )
+        fail(NOT_RUNNING if not_there else BAD_INPUT, text.format(detail=error))
+
+
+def _kept_bytes(path: pathlib.Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+@command.command("clear", cls=Verb, help=_("Take back every value that was changed by hand on an enrolled node."))
+@pass_settings
+def clear_command(settings: Settings) -> None:
+    """The county's values are back at once."""
+    target = target_of(settings)
+    place = place_of(settings, target.path)
+    layer = LocalLayer(settings.state_dir)
+    with _locked(settings):
+        kept = _kept_bytes(layer.path)
+        try:
+            state, slot = _running_slot(place)
+            old = place.make(slot, *place.local())
+            new = place.make(slot, Local())
+            layer.path.unlink(missing_ok=True)
+            if target.live and place.is_enrolled:
+                place.install(new)
+                place.tell(state, new, slot)
+                _reload_or_restore(settings, target, layer, kept, old)
+        except ConfigError as error:
+            fail_config(error)
+        except OSError as error:
+            fail(BAD_INPUT, f"{layer.path}: {error.strerror or error}")
+    paths = [change.path for change in local_changes(old.local, place.moment())]
+    emit(
+        {"ok": True, "cleared": paths},
+        _("Taken back: {paths}.").format(paths=", ".join(paths)) if paths else _("Nothing was changed by hand."),
+    )
 
 
 def _old_value(config: SiteConfig | None, path: str) -> Any:
@@ -292,6 +437,9 @@ def rollback_command(settings: Settings) -> None:
         try:
             edit.rollback(target.path, settings.state_dir)
             _compile(settings, target, new)
+        except _LayersRefuseError as refused:
+            _take_back(settings, target, old_text, old, forget=False)
+            fail_config(refused.error)
         except OSError as error:
             fail(BAD_INPUT, f"{target.path}: {error.strerror or error}")
         applied = _apply(settings, target, old_text, old, new, forget=False)
@@ -350,14 +498,45 @@ def _install(
     try:
         edit.install(target.path, text, settings.state_dir)
         _compile(settings, target, new)
+    except _LayersRefuseError as refused:
+        _take_back(settings, target, old_text, old, forget=True)
+        fail_config(refused.error)
     except OSError as error:
         _take_back(settings, target, old_text, old, forget=True)
         fail(BAD_INPUT, f"{target.path}: {error.strerror or error}")
 
 
 def _compile(settings: Settings, target: Target, config: SiteConfig) -> None:
-    if target.live:
+    """Compiles a site file that is in its place; on an enrolled node with the layers over it."""
+    if not target.live:
+        return
+    place = place_of(settings, target.path)
+    if not place.is_enrolled:
         write_compiled(config, settings.run_dir)
+        return
+    try:
+        state, slot = _running_slot(place)
+        made = place.make(slot, *place.local())
+    except ConfigError as error:
+        raise _LayersRefuseError(error) from error
+    place.install(made)
+    place.tell(state, made, slot)
+
+
+class _LayersRefuseError(Exception):
+    """A site file that is right alone, and not under what the county sent."""
+
+    def __init__(self, error: ConfigError) -> None:
+        self.error = error
+
+
+def _running_slot(place: Place) -> tuple[State, Slot | None]:
+    """What of the county runs now: the slots, and the one over the site file."""
+    try:
+        state = place.slots.state()
+        return state, None if state.running is None else place.slots.slot(state.running)
+    except SlotsError:  # boot and provision left it out as well, and say so
+        return State(), None
 
 
 def _apply(

@@ -3,6 +3,7 @@
 On a pole systemd runs the same processes as units; this verb is for a desk, a first installation and tests.
 """
 
+import pathlib
 import signal
 import threading
 from collections.abc import Mapping
@@ -12,9 +13,25 @@ from typing import Any
 import click
 
 from configs.errors import ConfigError
-from device.cli.common import BAD_INPUT, OK, Verb, emit, fail, fail_config, node_status, problem_lines, settings
+from configs.loader import load_site
+from configs.schema import SiteConfig
+from device.cli.common import (
+    BAD_INPUT,
+    OK,
+    Verb,
+    emit,
+    fail,
+    fail_config,
+    node_status,
+    problem_lines,
+    settings,
+)
 from device.cli.language import _
 from device.cli.node_words import node_words
+from device.cli.places import place_of
+from device.ipc import SITE_CONFIG
+from device.provisioning.boot import boot
+from device.provisioning.place import Place
 from device.site import check_site
 from device.supervisor import Supervisor
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
@@ -28,17 +45,13 @@ LOOK_NS = NS_PER_S
 def command(seconds: float | None) -> None:
     """Runs the node."""
     chosen = settings()
-    try:
-        config, warnings = check_site(chosen.config_path)
-    except ConfigError as error:
-        fail_config(error)
-    if warnings:
-        click.echo(problem_lines(warnings), err=True)
     if node_status() is not None:
         fail(
             BAD_INPUT,
             _("A node is already running in {run_dir}; give another --run-dir.").format(run_dir=chosen.run_dir),
         )
+    place = place_of(chosen)
+    config = _booted(place) if place.is_enrolled else _checked(chosen.config_path)
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
@@ -48,7 +61,12 @@ def command(seconds: float | None) -> None:
         signal.signal(number, ask_to_stop)
     try:
         supervisor = Supervisor(
-            config, chosen.config_path.absolute(), chosen.run_dir.absolute(), chosen.state_dir.absolute(), SYSTEM_CLOCK
+            config,
+            place.site_path,
+            place.run_dir,
+            place.state_dir,
+            SYSTEM_CLOCK,
+            inbox=place.inbox if place.is_enrolled else None,
         )
     except OSError as error:
         fail(
@@ -71,6 +89,37 @@ def command(seconds: float | None) -> None:
                 break
     emit({"ok": True, "starts": {name: child.starts for name, child in supervisor.children.items()}}, _("Stopped."))
     raise SystemExit(OK)
+
+
+def _checked(path: pathlib.Path) -> SiteConfig:
+    """The site file of a node that was never enrolled."""
+    try:
+        config, warnings = check_site(path)
+    except ConfigError as error:
+        fail_config(error)
+    if warnings:
+        click.echo(problem_lines(warnings), err=True)
+    return config
+
+
+def _booted(place: Place) -> SiteConfig:
+    """What an enrolled node runs, chosen as on a pole."""
+    try:
+        said, code = boot(place)
+        if said.problem is not None:
+            click.echo(said.problem, err=True)
+        if code:
+            fail(BAD_INPUT, said.problem or "")
+        return load_site(place.run_dir / SITE_CONFIG)
+    except ConfigError as error:
+        fail_config(error)
+    except OSError as error:
+        fail(
+            BAD_INPUT,
+            _("{path}: {reason}; run as root or give --run-dir and --state-dir that you may write.").format(
+                path=error.filename, reason=error.strerror
+            ),
+        )
 
 
 class _Report:

@@ -122,6 +122,13 @@ class Place:
             told = f"{LEFT_OUT}: {error.problems[0].render('en')}"
         return Made(config, merged, local.model_copy(update={"changes": ()}), told)
 
+    def checked_by_hand(self, slot: Slot | None, local: Local) -> tuple[Made, list[Problem]]:
+        """What these layers make with a change by hand that is not kept yet, and warnings. Raises ConfigError where
+        the change is to blame too."""
+        below = [Part(Layer.SITE, loader.read(self.site_path)), *_patches(slot)]
+        merged, config, warnings = checked([*below, *parts_of(local, LOCAL_FILE)], check_source)
+        return Made(config, merged, local, None), warnings
+
     def install(self, made: Made) -> None:
         """Compiles for the processes of the node, and keeps a copy for the day on which nothing can be made. Raises
         OSError."""

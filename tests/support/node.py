@@ -72,13 +72,18 @@ class Node:
         self.run_dir = folder / "run"
         self.state_dir = folder / "state"
         self.tap_path = folder / "tap.jsonl"
-        config, _warnings = check_site(self.site_path)
-        self.supervisor = Supervisor(
-            config, self.site_path, self.run_dir, self.state_dir, SYSTEM_CLOCK, stderr=subprocess.DEVNULL
-        )
+        self.begin()
+
+    def begin(self) -> None:
+        """Starts the node, again after ``close``."""
+        self.supervisor = self._supervised()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, daemon=True)
         self._thread.start()
+
+    def _supervised(self) -> Supervisor:
+        config, _warnings = check_site(self.site_path)
+        return Supervisor(config, self.site_path, self.run_dir, self.state_dir, SYSTEM_CLOCK, stderr=subprocess.DEVNULL)
 
     def status(self) -> dict[str, Any]:
         """The node's status; an empty one while core is not there."""

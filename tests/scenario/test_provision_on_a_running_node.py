@@ -1,0 +1,153 @@
+"""The county changes a node that runs: real core, guard and provision; and a node on which nothing is right."""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from configs.loader import load_site
+from device import ipc
+from device.provisioning import enrolment, trusted
+from device.provisioning.boot import BOTH_BAD, boot
+from device.provisioning.place import Place
+from device.provisioning.wave import everyone
+from device.supervisor import Supervisor
+from hal.clock import SYSTEM_CLOCK
+from tests.support.node import Node, Road, twins
+from tests.support.office import COUNTY, NODE, Office
+
+pytestmark = pytest.mark.timeout(400)
+
+SITE = """\
+site: {{id: 371500/n0001, name: 县里改}}
+approaches:
+  main_east:    {{road: main, limit_kmh: 60, conflicts: [branch_south]}}
+  branch_south: {{road: branch, limit_kmh: 30, conflicts: [main_east]}}
+radars:
+  r_east: {{driver: ld2451, url: {east}, approach: main_east, reach_m: 100}}
+lamps:
+  l_branch: {{driver: gpio, pin: 17, pin_factory: mock, tap: {tap}, faces: [branch_south]}}
+policy: {{hold_s: 3}}
+"""
+
+
+class EnrolledNode(Node):
+    """A node of the county, booted as on a pole."""
+
+    def _supervised(self) -> Supervisor:
+        boot(self.place)
+        config = load_site(self.run_dir / ipc.SITE_CONFIG)
+        return Supervisor(
+            config,
+            self.site_path,
+            self.run_dir,
+            self.state_dir,
+            SYSTEM_CLOCK,
+            stderr=subprocess.DEVNULL,
+            inbox=self.place.inbox,
+        )
+
+    @property
+    def place(self) -> Place:
+        return Place(self.site_path, self.run_dir, self.state_dir, SYSTEM_CLOCK)
+
+    def receives(self, packed: bytes) -> None:
+        self.place.inbox.mkdir(exist_ok=True)
+        (self.place.inbox / ".a").write_bytes(packed)
+        (self.place.inbox / ".a").rename(self.place.inbox / "a.bundle")
+
+    def sentinel(self, *arguments: str) -> Any:
+        environment = {**os.environ, "SENTINEL_RUN_DIR": str(self.run_dir), "SENTINEL_STATE_DIR": str(self.state_dir)}
+        environment.pop("SENTINEL_CONFIG", None)
+        command = [sys.executable, "-m", "device.cli", "--json", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+
+def layers(status: dict[str, Any]) -> dict[str, Any]:
+    return status["config"]["layers"] or {}
+
+
+@contextlib.contextmanager
+def enrolled(folder: pathlib.Path, office: Office, east: str) -> Iterator[EnrolledNode]:
+    county = folder / "state" / enrolment.FOLDER
+    county.mkdir(parents=True)
+    trusted.save(county, trusted.begin(office.repository.files["1.root.json"]))
+    enrolment.write(folder / "state", enrolment.Enrolment(county=COUNTY, group=NODE.group, node=NODE.node))
+    node = EnrolledNode(folder, SITE.format(east=east, tap=folder / "tap.jsonl"))
+    try:
+        yield node
+    finally:
+        node.close()
+
+
+def test_a_bundle_is_confirmed_one_that_does_harm_taken_back_and_a_change_by_hand_wins(tmp_path: pathlib.Path) -> None:
+    office = Office(tmp_path / "keys")
+    (tmp_path / "node").mkdir()
+    with twins("r_east") as radars:
+        road = Road(radars)
+        with enrolled(tmp_path / "node", office, radars["r_east"].path) as node:
+            status = node.until(lambda s: not s["booting"], "the node is up")
+            assert layers(status)["runs"] == "site"
+            node.receives(office.says("north", 5, wave=everyone(trial_s=1)))
+            status = node.until(lambda s: layers(s)["runs"] == "good", "the county's configuration is confirmed")
+            assert node.sentinel("config", "show", "policy.hold_s") == 5
+
+            answer = node.sentinel("config", "set", "policy.hold_s", "6")
+            assert answer["layer"] == "local"
+            assert "hold_s: 3" in node.site_path.read_text(encoding="utf-8"), "the site file stays"
+            (row,) = node.sentinel("config", "show", "--origin", "policy.hold_s")
+            assert row == {"path": "policy.hold_s", "value": 6.0, "layer": "local", "hours_left": 72}
+            node.until(lambda s: layers(s)["local"] == [{"path": "policy.hold_s", "hours_left": 72}], "it is told")
+            node.sentinel("config", "set", "lamps.l_branch.pin", "18")
+            assert "pin: 18" in node.site_path.read_text(encoding="utf-8"), "what stands at the pole is the site file's"
+            assert node.sentinel("config", "show", "policy.hold_s") == 6, "and the layers over it stay"
+            node.until(lambda s: not s["booting"], "the node is up")
+            assert node.sentinel("config", "clear")["cleared"] == ["policy.hold_s"]
+            assert node.sentinel("config", "show", "policy.hold_s") == 5
+
+            node.receives(office.says("north", 7, wave=everyone(trial_s=3600)))
+            node.until(lambda s: layers(s)["runs"] == "trial", "the next one is on trial")
+            road.close()  # whatever is to blame: with it the node has gone blind
+            status = node.until(lambda s: layers(s)["runs"] == "good", "it is taken back")
+            assert "r_east" in layers(status)["reverted"]["why"]
+            assert node.sentinel("config", "show", "policy.hold_s") == 5
+
+
+def test_when_nothing_is_right_guard_flashes_by_the_last_pins_and_core_decides_nothing(tmp_path: pathlib.Path) -> None:
+    office = Office(tmp_path / "keys")
+    folder = tmp_path / "node"
+    folder.mkdir()
+    with twins("r_east") as radars:
+        road = Road(radars)
+        try:
+            with enrolled(folder, office, radars["r_east"].path) as node:
+                node.until(lambda s: layers(s)["runs"] == "site", "the node runs")
+                text = node.site_path.read_text(encoding="utf-8")
+            for path in node.run_dir.iterdir():
+                path.unlink()  # power is off: a folder in memory
+            node.site_path.write_text("lamps: [", encoding="utf-8")
+            node.begin()
+            try:
+                status = node.until(lambda s: s["lamps"]["l_branch"]["shows"] == "fault" and s["faces"], "core answers")
+                assert layers(status)["runs"] == "safe"
+                part = status["parts"]["configuration"]
+                assert part["state"] == "ERROR" and BOTH_BAD in part["problem"]
+                assert {face["health"] for face in status["faces"].values()} == {"fault"}
+                assert status["sensors"]["r_east"]["state"] == "fault", "the radar feeds, and nobody reads it"
+                node.site_path.write_text(text, encoding="utf-8")
+                node.sentinel("config", "apply", str(node.site_path))
+                status = node.until(lambda s: layers(s)["runs"] == "site" and s["sensors"], "it is mended")
+                assert "configuration" not in status["parts"]
+                node.until(lambda s: s["sensors"]["r_east"]["state"] == "ok", "the radar is read again")
+            finally:
+                node.close()
+        finally:
+            road.close()
