@@ -74,7 +74,7 @@ class Gate:
         self._wanted = config_sha256
         self._trial_ns = round(trial_s * NS_PER_S)
         self._settled_ns = now_ns + round(settle_s * NS_PER_S)
-        self._over_ns = self._settled_ns + round(PATIENCE * self._trial_ns)
+        self._over_ns = self._settled_ns + round(max(PATIENCE * self._trial_ns, LASTING_S * NS_PER_S))
         self._well_since_ns: int | None = None
         self._ill_since_ns: int | None = None
 

@@ -117,7 +117,7 @@ def test_a_bundle_is_confirmed_one_that_does_harm_taken_back_and_a_change_by_han
             node.until(lambda s: layers(s)["runs"] == "trial", "the next one is on trial")
             road.close()  # whatever is to blame: with it the node has gone blind
             status = node.until(lambda s: layers(s)["runs"] == "good", "it is taken back")
-            assert "r_east" in layers(status)["reverted"]["why"]
+            assert "face branch_south" in layers(status)["reverted"]["why"]
             assert node.sentinel("config", "show", "policy.hold_s") == 5
 
 

@@ -5,6 +5,7 @@ makes no difference to a reader, so a kill before the rename stands for every ki
 """
 
 import os
+import pathlib
 import sys
 from collections.abc import Callable
 
@@ -14,25 +15,29 @@ CHANGES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "
 _FAILED = 3
 
 
-def killed_before(number: int, work: Callable[[], object]) -> bool:
+def killed_before(number: int, work: Callable[[], object], *, within: pathlib.Path | None = None) -> bool:
     """Whether ``work`` was killed before its ``number``-th change (from 0); False when it has no more than that.
+    ``within``: counts only what is done there by name, for what is done to an open file no reader sees before its
+    rename, and scratch folders are nobody's.
 
     Raises AssertionError when it failed otherwise.
     """
     child = os.fork()
     if child == 0:
-        _run(number, work)
+        _run(number, work, within)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert status in (0, -9), f"the work failed by itself: {status}"
     return status == -9
 
 
-def _run(number: int, work: Callable[[], object]) -> None:
+def _run(number: int, work: Callable[[], object], within: pathlib.Path | None) -> None:
     seen = 0
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal seen
         if event not in CHANGES or (event == "open" and not _writes(arguments)):
+            return
+        if within is not None and not str(arguments[0]).startswith(str(within)):
             return
         if seen == number:
             os.kill(os.getpid(), 9)

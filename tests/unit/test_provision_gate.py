@@ -82,6 +82,14 @@ def test_what_is_still_wrong_when_the_start_is_over_fails_and_says_what(
     assert at_s == SETTLE_S
 
 
+def test_a_trial_of_no_time_with_nothing_to_settle_forgives_a_first_bad_look() -> None:
+    gate = Gate({}, SHA, 0, 0, settle_s=0)
+    assert gate.look(node(radar="STALE"), 0).verdict is Verdict.WAIT
+    assert gate.look(node(), 1).verdict is Verdict.PASSED
+    said, at_s = watched(Gate({}, SHA, 0, 0, settle_s=0), node(radar="STALE"), 0, 100)
+    assert (said.verdict, at_s) == (Verdict.FAILED, LASTING_S)
+
+
 def test_a_fault_late_in_a_long_trial_fails_it_when_it_lasts() -> None:
     gate = trial(trial_s=600)
     assert watched(gate, node(), 0, 300)[0].verdict is Verdict.WAIT

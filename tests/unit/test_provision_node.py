@@ -1,12 +1,14 @@
 """A node and the county's word: what it tries, confirms and takes back; what runs when nothing is right."""
 
 import json
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from cloud_bridge.health import config_reported
 from configs import loader
 from configs.local_layer import KEEP_EVERY_S, LIFE_S, LocalLayer
 from device import chosen, ipc
@@ -17,6 +19,7 @@ from device.provisioning.place import COMPILED, LEFT_OUT
 from device.provisioning.slots import MOST_STARTS, STATE_FILE
 from device.provisioning.wave import Wave, everyone
 from hal.clock import NS_PER_S
+from tests.support.guard_process import DEADLINE_S, running_guard
 from tests.support.office import Office
 from tests.support.pole import ILL_HOLD_S, Pole
 
@@ -153,8 +156,6 @@ def test_only_the_newest_bundle_counts(pole: Pole, office: Office) -> None:
     newest = office.says("north", 5)
     path = pole.place.inbox / "0.bundle"
     path.write_bytes(newest)
-    import os
-
     os.utime(pole.place.inbox / "1.bundle", (1, 1))
     (pole.place.inbox / ".half").write_bytes(b"still being written")
     assert pole.run() is not None
@@ -360,3 +361,35 @@ def test_a_node_that_was_never_right_does_not_start(pole: Pole) -> None:
             path.unlink()
     said, code = boot(pole.place)
     assert (said.runs, code) == (Runs.SAFE, NOTHING_RUNS)
+
+
+# --- told to others --------------------------------------------------------------------------------------------------
+
+
+def test_the_county_hears_what_runs_and_why(pole: Pole, office: Office) -> None:
+    pole.takes(office.says("north", 4))
+    pole.takes(office.says("north", ILL_HOLD_S))
+    config = {"sha256": "a", "sections": {}, "layers": told(pole).model_dump(mode="json")}
+    reported = config_reported({"version": "0.1.0", "config": config})
+    assert reported is not None and reported.layers == told(pole)
+    assert reported.layers.reverted is not None
+    other = config_reported({"config": {**config, "layers": {"runs": "something newer"}}})
+    assert other is not None and other.layers is None, "the rest is still worth telling"
+
+
+def test_a_guard_that_runs_takes_the_file_that_a_start_brings_and_is_left_alone_otherwise(pole: Pole) -> None:
+    wanted = json.loads((pole.place.run_dir / ipc.GUARD_CONFIG).read_bytes())
+    with running_guard(pole.place.run_dir) as guard:
+        guard.wait_ready()
+        guard.connect().close()
+        boot(pole.place)
+        assert guard.process.wait(DEADLINE_S) == ipc.EXIT_RESTART
+    assert json.loads((pole.place.run_dir / ipc.GUARD_CONFIG).read_bytes()) == wanted
+    with running_guard(pole.place.run_dir, **wanted, realtime=False) as guard:
+        guard.wait_ready()
+        guard.connect().close()
+        compiled = pole.place.run_dir / ipc.GUARD_CONFIG
+        compiled.write_bytes((pole.place.state_dir / COMPILED / ipc.GUARD_CONFIG).read_bytes())
+        boot(pole.place)
+        with guard.connect():
+            assert guard.process.poll() is None
