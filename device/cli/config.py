@@ -4,6 +4,7 @@ Invariants: nothing is written that did not pass every check; what the node refu
 last five files are kept; the running node is told only about the very file it runs.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -24,7 +25,8 @@ from configs.layers import Layer, Part, leaves, refusals
 from configs.lead import leads
 from configs.local_layer import LIFE_S, LOCAL_FILE, Local, LocalLayer, with_change
 from configs.schema import SiteConfig
-from device import control
+from device import chosen, control
+from device.chosen import Runs
 from device.cli.common import (
     BAD_INPUT,
     NOT_RUNNING,
@@ -158,8 +160,9 @@ def _show_origin(settings: Settings, path: str | None) -> None:
             continue
         part = made.merged.origin(keys)
         by_hand = part is not None and part.layer is Layer.LOCAL
-        hours = next((left[of] for of in left if by_hand and ".".join(keys).startswith(of)), None)
-        row = {"path": ".".join(keys), "value": edit.get_value(values, ".".join(keys))}
+        name = ".".join(keys)
+        hours = next((left[of] for of in left if by_hand and f"{name}.".startswith(f"{of}.")), None)
+        row = {"path": name, "value": edit.get_value(values, name)}
         rows.append({**row, "layer": None if part is None else part.layer.value, "hours_left": hours})
     if not rows:
         fail_config(ConfigError([Problem("no_such_path", path=path or "")]))
@@ -531,10 +534,13 @@ class _LayersRefuseError(Exception):
 
 
 def _running_slot(place: Place) -> tuple[State, Slot | None]:
-    """What of the county runs now: the slots, and the one over the site file."""
+    """What of the county runs now: the slots, and the one over the site file. One that was left out because it does not
+    fit must not stop whoever changes the site file."""
+    said = chosen.read(place.run_dir)
     try:
         state = place.slots.state()
-        return state, None if state.running is None else place.slots.slot(state.running)
+        left_out = said is not None and said.runs is Runs.SITE
+        return state, None if state.running is None or left_out else place.slots.slot(state.running)
     except SlotsError:  # boot and provision left it out as well, and say so
         return State(), None
 
@@ -574,7 +580,8 @@ def _take_back(
     if target.path.exists() and read_text(target.path) != old_text:
         edit.take_back(target.path, old_text, settings.state_dir, forget=forget)
     if old is not None:
-        _compile(settings, target, old)
+        with contextlib.suppress(_LayersRefuseError):  # refused as well: what runs is what was compiled before
+            _compile(settings, target, old)
 
 
 def told_how(target: Target, applied: Mapping[str, Any] | None) -> list[str]:

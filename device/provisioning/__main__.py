@@ -46,12 +46,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(place: Place, file: pathlib.Path | None) -> int:
-    from device.provisioning.apply import Provision  # control sockets; boot needs none of it
+    from device.provisioning.apply import Provision, inbox_files  # control sockets; boot needs none of it
 
     if file is not None:
+        if not place.is_enrolled:
+            return _print({"outcome": "refused", "why": "this node was never enrolled: sentinel enroll"}, BAD_INPUT)
         _put(place, file)
     told = Provision(place).run()
-    return _print({"outcome": None}, OK) if told is None else _print(told.as_json(), told.exit_code)
+    if told is not None:
+        return _print(told.as_json(), told.exit_code)
+    why = "another process watches a trial and takes it from the inbox" if list(inbox_files(place.inbox)) else None
+    return _print({"outcome": None, "why": why}, OK)
 
 
 def _put(place: Place, file: pathlib.Path) -> None:

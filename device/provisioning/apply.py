@@ -85,6 +85,8 @@ class Provision:
         self._clock = place.clock
         self._ask = ask or (lambda verb, **how: control.call(place.run_dir, verb, **how))
         self._told: Outcome | None = None
+        self._begun: int | None = None
+        """The slot that this process put on trial: of another one nobody here knows what is still starting."""
 
     def run(self) -> Outcome | None:
         """Deals with the inbox, watches what is on trial to its end, brings what runs up to date. What happened last,
@@ -101,7 +103,7 @@ class Provision:
             while (trial := self._on_trial()) is not None:
                 self._watch(trial)
             with self._place.locked():
-                self._run_good(self._state())
+                self._run_good()
             return self._told
 
     # --- a bundle ------------------------------------------------------------------------------------------------
@@ -163,7 +165,7 @@ class Provision:
                 return Outcome(What.REFUSED, slot.version, "config", why)
             if state.trial is not None:
                 before = state.trial.before  # what the trial before this one broke is no reason to excuse this one
-            slots.begin(slot, before)
+            self._begun = slots.begin(slot, before).running
         return Outcome(What.ON_TRIAL, slot.version)
 
     # --- a trial -------------------------------------------------------------------------------------------------
@@ -204,12 +206,14 @@ class Provision:
             state = self._state()
             if state.trial is None or state.trial.slot != number:
                 return None
+            status = self._status()
+            was_up = number == self._begun and status is not None and not status["booting"]
             try:
                 slot = self._place.slots.slot(number)
                 made = self._place.make(slot, local, damaged)
                 self._place.install(made)
                 self._place.tell(state, made, slot)
-                settle_s = self._reload()
+                settle_s = SETTLE_S if self._reload() or not was_up else 0.0
             except (SlotsError, ConfigError, control.ControlError) as error:
                 self._outcome(self._revert(f"refused: {error}", None))
                 return None
@@ -225,18 +229,23 @@ class Provision:
     def _revert(self, why: str, version: int | None) -> Outcome:
         """Takes back what is on trial and runs the last good again; the lock is held."""
         state = self._place.slots.revert(why)
-        self._run_good(state)
+        self._run_good()
         if version is None and state.reverted is not None:
             version = state.reverted.version
         return Outcome(What.REVERTED, version, why=why)
 
     # --- what runs -----------------------------------------------------------------------------------------------
 
-    def _run_good(self, state: State) -> None:
+    def _run_good(self) -> None:
         """Runs what was confirmed last with the changes by hand that still win, where anything else runs; the lock is
         held. A site file that somebody broke by hand leaves what runs as it is."""
         local, damaged = self._place.local()
-        slot, problem = self._slot(state.good), None
+        state, slot, problem = State(), None, None
+        try:
+            state = self._place.slots.state()
+            slot = None if state.good is None else self._place.slots.slot(state.good)
+        except SlotsError as error:
+            problem = str(error)
         try:
             try:
                 made = self._place.make(slot, local, damaged)
@@ -258,14 +267,13 @@ class Provision:
             with contextlib.suppress(control.ControlError):
                 self._reload()
 
-    def _reload(self) -> float:
-        """Has core take what is compiled; for how long the node may be ill by that, in seconds. Raises ControlError
-        where core refuses; a core that is not there takes it when it starts."""
+    def _reload(self) -> bool:
+        """Has core take what is compiled; whether any process starts anew by it. Raises ControlError where core
+        refuses; a core that is not there takes it when it starts."""
         try:
-            answer = self._ask("reload", timeout_s=RELOAD_TIMEOUT_S)
+            return bool(self._ask("reload", timeout_s=RELOAD_TIMEOUT_S)["restarts"])
         except control.NotRunningError:
-            return SETTLE_S
-        return SETTLE_S if answer["restarts"] else 0.0
+            return True
 
     def _status(self) -> Mapping[str, Any] | None:
         try:

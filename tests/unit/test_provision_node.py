@@ -298,6 +298,21 @@ def test_a_trial_goes_on_after_a_power_cut(pole: Pole, office: Office) -> None:
     assert pole.core.hold_s == 5
 
 
+def test_a_node_that_still_starts_when_its_trial_goes_on_has_its_time(pole: Pole, office: Office) -> None:
+    on_trial(pole, office)
+    pole.start()
+    looks = 0
+
+    def ask(verb: str, **how: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        answer = pole.core.ask(verb, **how)
+        return {**answer, "booting": looks * LOOK_S < 60}
+
+    outcome = Provision(pole.place, ask).run()
+    assert outcome is not None and outcome.what is What.CONFIRMED
+
+
 def test_a_trial_that_is_refused_at_start_is_taken_back_with_its_reason(pole: Pole, office: Office) -> None:
     on_trial(pole, office)
     path = next(iter(sorted((pole.place.county / "slots").glob("*.json"), reverse=True)))
@@ -328,6 +343,8 @@ def test_a_state_that_cannot_be_read_leaves_the_site_file_and_is_told(pole: Pole
     (pole.place.county / STATE_FILE).write_bytes(b"{")
     said = pole.start()
     assert said.runs is Runs.SITE and STATE_FILE in str(said.problem)
+    pole.run()
+    assert STATE_FILE in str(told(pole).problem), "it is told for as long as it is so"
 
 
 def test_a_broken_site_file_and_no_good_slot_keep_the_pins_of_the_last_time_it_was_right(pole: Pole) -> None:
