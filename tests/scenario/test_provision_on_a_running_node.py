@@ -115,7 +115,8 @@ def test_a_bundle_is_confirmed_one_that_does_harm_taken_back_and_a_change_by_han
 
             node.receives(office.says("north", 7, wave=everyone(trial_s=3600)))
             node.until(lambda s: layers(s)["runs"] == "trial", "the next one is on trial")
-            road.close()  # whatever is to blame: with it the node has gone blind
+            road.close()
+            radars["r_east"].unplug()  # whatever is to blame: with it the node has gone blind
             status = node.until(lambda s: layers(s)["runs"] == "good", "it is taken back")
             assert "face branch_south" in layers(status)["reverted"]["why"]
             assert node.sentinel("config", "show", "policy.hold_s") == 5
