@@ -278,7 +278,7 @@ def _change_by_hand(
             except OSError as error:
                 fail(BAD_INPUT, f"{layer.path}: {error.strerror or error}")
     before, after = _old_value(old.config, path), _old_value(new.config, path)
-    lines = [_("Nothing was written.")] if only_try else _told(target, applied)
+    lines = [_("Nothing was written.")] if only_try else told_how(target, applied)
     if not only_try:
         lines.append(_("Wins for {hours} hours, then the county's value is back.").format(hours=round(LIFE_S / 3600)))
     if told:
