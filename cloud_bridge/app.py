@@ -2,7 +2,8 @@
 
 Invariants: one thread (whoever calls ``run``) touches the outbox, the journal reader and the files; it never waits for
 the network, for core or for a name to resolve. Retained topics are desired values: what is not confirmed is published
-again on the next connection. No command is acted on here.
+again on the next connection. Of an enrolled node the bridge is also the postman of its group's bundle, and judges
+nothing of it. No command is acted on here.
 """
 
 import contextlib
@@ -11,15 +12,27 @@ import logging
 import pathlib
 import threading
 import uuid
+from collections.abc import Sequence
 from typing import Any, Final
 
 from cloud_bridge.core_watch import CoreWatch
 from cloud_bridge.health import config_reported, essence, health_body, section_hashes_in
-from cloud_bridge.mqtt import MAX_IN_FLIGHT, Backoff, Confirmed, Connected, Disconnected, Link, Message
+from cloud_bridge.inbox import Inbox
+from cloud_bridge.mqtt import (
+    MAX_IN_FLIGHT,
+    Backoff,
+    Confirmed,
+    Connected,
+    Disconnected,
+    Link,
+    Message,
+    Subscription,
+)
 from cloud_bridge.outbox import Item, Lane, Outbox
 from cloud_bridge.topics import (
     Envelope,
     HealthBody,
+    InboxHealth,
     Leaf,
     NodeTopics,
     OutboxHealth,
@@ -33,6 +46,7 @@ from configs.schema import SiteConfig
 from device.ipc import EXIT_RESTART
 from device.journal_reader import JOURNAL_FILE, JournalError, JournalReader
 from device.outbox_cursor import CURSOR_FILE
+from device.provisioning import enrolment
 from device.site import section_hashes
 from hal.clock import NS_PER_MS, NS_PER_S, Clock, boot_id, iso_utc
 
@@ -88,7 +102,18 @@ class Bridge:
         self._own_lock = threading.Lock()  # the will is made on the link's thread
         self._reader = JournalReader(state_dir / JOURNAL_FILE)
         self._outbox = Outbox(self._reader, state_dir / CURSOR_FILE, clock, backlog_per_s=self._settings.backlog_per_s)
-        self._link = Link(self._settings, site.site.id, self._will, clock, self._wake.set, backoff=backoff)
+        self._state_dir = state_dir
+        self._inbox = Inbox(state_dir / enrolment.FOLDER / enrolment.INBOX, clock)
+        self._enrolled = False
+        self._link = Link(
+            self._settings,
+            site.site.id,
+            self._will,
+            clock,
+            self._wake.set,
+            subscriptions=self._subscriptions,
+            backoff=backoff,
+        )
         self._core = CoreWatch(run_dir, self._wake.set)
         self._connected = False
         self._room = MAX_IN_FLIGHT
@@ -138,6 +163,7 @@ class Bridge:
             return True
         self._send_states()
         self._send_events()
+        self._inbox.keep()
         self._save_cursor()
         self._write_status()
         return False
@@ -206,7 +232,7 @@ class Bridge:
             if reported is not None and reported != self._wanted.get(Leaf.CONFIG_REPORTED):
                 self._version = reported.version
                 self._want(Leaf.CONFIG_REPORTED, reported)
-        body = health_body(seen.status, seen.why_not, self._outbox_health())
+        body = health_body(seen.status, seen.why_not, self._outbox_health(), self._inbox_health())
         if due or essence(body) != self._health_essence:
             self._want_health(body, now_ns)
         return False
@@ -214,6 +240,23 @@ class Bridge:
     def _want_health(self, body: HealthBody, now_ns: int) -> None:
         self._health_essence, self._health_ns = essence(body), now_ns
         self._want(Leaf.HEALTH, body)
+
+    def _subscriptions(self) -> Sequence[Subscription]:
+        """On the link's thread, before each connection: a node may be enrolled, or change its group, meanwhile."""
+        try:
+            whose = enrolment.read(self._state_dir)
+        except enrolment.EnrolmentError as error:
+            self._enrolled = True
+            self._inbox.subscribed(str(error))
+            return []
+        self._enrolled = whose is not None
+        if whose is None:
+            return []
+        topic = NodeTopics(f"{whose.county}/{whose.node}").group_bundle(whose.group)
+        return [Subscription(topic, lambda message: self._inbox.offer(message.payload), self._inbox.subscribed)]
+
+    def _inbox_health(self) -> InboxHealth | None:
+        return self._inbox.health() if self._enrolled else None
 
     # --- what goes out -----------------------------------------------------------------------------------------
 
@@ -329,13 +372,15 @@ class Bridge:
             return
         self._status_ns, self._status_connected = now_ns, self._connected
         health = self._outbox_health()
+        inbox = self._inbox_health()
+        problem = self._state_error or health.problem or (inbox.problem if inbox is not None else None)
         values = {
             "connected": self._connected,
             "sent": health.sent,
             "confirmed": health.confirmed,
             "backlog": health.backlog,
             "lag": health.lag,
-            "last_error": self._state_error or health.problem if self._connected else self._last_error,
+            "last_error": problem if self._connected else self._last_error,
             "mono_ns": now_ns,
         }
         # No fsync: the run directory is in memory on a node, and the next one comes in a second.

@@ -13,6 +13,7 @@ from cloud_bridge.topics import (
     ConfigReportedBody,
     FaceHealth,
     HealthBody,
+    InboxHealth,
     JournalHealth,
     LostEvents,
     OutboxHealth,
@@ -23,10 +24,12 @@ from device.chosen import Chosen
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
-def health_body(status: Mapping[str, Any] | None, why_not: str | None, outbox: OutboxHealth) -> HealthBody:
+def health_body(
+    status: Mapping[str, Any] | None, why_not: str | None, outbox: OutboxHealth, inbox: InboxHealth | None
+) -> HealthBody:
     """The body of ``health``; ``status`` is None while core does not answer, and ``why_not`` then says so."""
     if status is None:
-        return HealthBody(core="not_running", problem=why_not, outbox=outbox)
+        return HealthBody(core="not_running", problem=why_not, outbox=outbox, inbox=inbox)
     config = _mapping(status.get("config"))
     return HealthBody(
         core="running",
@@ -47,6 +50,7 @@ def health_body(status: Mapping[str, Any] | None, why_not: str | None, outbox: O
         latency_ms=dict(_mapping(status.get("latency_ms"))),
         counters=dict(_mapping(status.get("counters"))),
         outbox=outbox,
+        inbox=inbox,
     )
 
 
@@ -64,6 +68,7 @@ def essence(body: HealthBody) -> Any:
         body.journal.losing,
         _without_numbers(body.journal.problem),
         _without_numbers(body.outbox.problem),
+        None if body.inbox is None else _without_numbers(body.inbox.problem),
     )
 
 

@@ -7,6 +7,8 @@ Invariants
 - Reconnects wait a random time up to a doubling ceiling (full jitter), so that a county's nodes do not return at once;
   a node that was thrown out by another of the same name waits at least half a minute.
 - A certificate that cannot be verified is never passed over, whatever the clock says.
+- What is received ends a connection at worst, never this module: the broker is told to send no packet larger than
+  ``MAX_PACKET_BYTES``, a topic that nobody asked for is dropped, and one that paho cannot read is a lost connection.
 """
 
 import dataclasses
@@ -18,7 +20,7 @@ import socket
 import ssl
 import threading
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -26,7 +28,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from configs.bundle import MAX_PACKED_BYTES
 from configs.schema import Bridge as BridgeSettings
 from hal.clock import NS_PER_S, Clock
 
@@ -35,6 +39,9 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S: Final = 30
 CONNECT_TIMEOUT_S: Final = 15.0
 """For TCP and for TLS each; resolving the name has its own timeouts in the resolver (FAULTS 46)."""
+
+MAX_PACKET_BYTES: Final = MAX_PACKED_BYTES + 4096
+"""Said in CONNECT; the rest is for the topic and properties. A broker drops what is larger (MQTT 5, 3.1.2.11.4)."""
 
 MAX_IN_FLIGHT: Final = 20
 """Messages sent and not confirmed; Mosquitto's own default. The broker may ask for less (Receive Maximum)."""
@@ -60,6 +67,25 @@ class Message:
     topic: str
     payload: bytes
     retain: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Received:
+    """A message from the broker. ``retained``: also where it was published so while we were listening."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Subscription:
+    """What is wanted from the broker. ``deliver`` gets each message, ``told`` gets None or why the broker refuses;
+    both are called on paho's thread and have to return at once."""
+
+    topic: str
+    deliver: Callable[[Received], None]
+    told: Callable[[str | None], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,7 +138,8 @@ def address_of(url: str) -> tuple[str, int, bool]:
 
 
 class Link:
-    """One node's connection to one broker. ``on_signal`` is called (from other threads) when ``signals`` has news."""
+    """One node's connection to one broker. ``on_signal`` is called (from other threads) when ``signals`` has news;
+    ``subscriptions`` says before each connection what is wanted on it."""
 
     def __init__(
         self,
@@ -122,9 +149,11 @@ class Link:
         clock: Clock,
         on_signal: Callable[[], None],
         *,
+        subscriptions: Callable[[], Sequence[Subscription]] = tuple,
         backoff: Backoff | None = None,
     ) -> None:
         self._settings = settings
+        self._subscriptions = subscriptions
         self._host, self._port, self._tls = address_of(settings.url)
         self._client_id = client_id
         self._will = will
@@ -198,7 +227,14 @@ class Link:
         over = threading.Event()
         ended = _Ended("closed")
         session = self._session + 1
-        client = self._new_client()
+        wanted = list(self._subscriptions())
+        asked: dict[int | None, Subscription] = {}
+
+        def on_failed(error: Exception) -> None:
+            ended.error = f"{self._settings.url}: the broker sent what cannot be read: {error!r}"
+            over.set()
+
+        client = self._new_client(on_failed)
 
         def on_connect(_c: Any, _u: Any, _flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
             if reason.is_failure:
@@ -210,6 +246,24 @@ class Link:
             with self._lock:
                 self._client, self._session = client, session
             self._signal(Connected(session, room))
+            for subscription in wanted:
+                options = SubscribeOptions(qos=1, retainAsPublished=True)
+                _rc, mid = client.subscribe(subscription.topic, options=options)
+                asked[mid] = subscription
+
+        def on_subscribe(_c: Any, _u: Any, mid: int, reasons: list[ReasonCode], _properties: Any) -> None:
+            if (subscription := asked.pop(mid, None)) is not None:
+                refused = [str(reason) for reason in reasons if reason.is_failure]
+                subscription.told(f"the broker refuses {subscription.topic}: {refused[0]}" if refused else None)
+
+        def on_message(_c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+            try:
+                topic = message.topic
+            except UnicodeDecodeError:
+                return
+            for subscription in wanted:
+                if paho.topic_matches_sub(subscription.topic, topic):
+                    subscription.deliver(Received(topic, bytes(message.payload), message.retain))
 
         def on_disconnect(_c: Any, _u: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
             ended.taken_over = reason.value == _SESSION_TAKEN_OVER
@@ -224,7 +278,11 @@ class Link:
         client.on_connect = on_connect
         client.on_disconnect = on_disconnect
         client.on_publish = on_publish
-        client.connect(self._host, self._port, keepalive=KEEPALIVE_S, clean_start=True)
+        client.on_subscribe = on_subscribe
+        client.on_message = on_message
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.MaximumPacketSize = MAX_PACKET_BYTES
+        client.connect(self._host, self._port, keepalive=KEEPALIVE_S, clean_start=True, properties=properties)
         client.loop_start()
         try:
             while not over.wait(1.0):
@@ -237,9 +295,10 @@ class Link:
             client.loop_stop()
         return ended
 
-    def _new_client(self) -> paho.Client:
+    def _new_client(self, on_failed: Callable[[Exception], None]) -> paho.Client:
         settings = self._settings
-        client = paho.Client(
+        client = _Client(
+            on_failed,
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=MQTTProtocolVersion.MQTTv5,
@@ -267,6 +326,21 @@ class Link:
     def _signal(self, signal: Signal) -> None:
         self._signals.put(signal)
         self._on_signal()
+
+
+class _Client(paho.Client):
+    """paho's thread ends without a word where it meets bytes that it cannot read; here it says so."""
+
+    def __init__(self, on_failed: Callable[[Exception], None], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._on_failed = on_failed
+
+    def loop_forever(self, *args: Any, **kwargs: Any) -> MQTTErrorCode:
+        try:
+            return super().loop_forever(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the link connects anew
+            self._on_failed(error)
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
 
 @dataclasses.dataclass(slots=True)

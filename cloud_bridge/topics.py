@@ -166,6 +166,14 @@ class OutboxHealth(Payload):
     problem: str | None = said("问题", "the problem in words", default=None)
 
 
+class InboxHealth(Payload):
+    """办公室下发的配置包,送到节点手里为止。/ The office's bundles, as far as the node's door."""
+
+    received: int = said("本次启动以来收下的", "kept since the bridge started", ge=0, default=0)
+    too_big: int = said("太大、没有收的", "too big, and not kept", ge=0, default=0)
+    problem: str | None = said("为什么收不到或存不下", "why none comes or none is kept", default=None)
+
+
 class HealthBody(Payload):
     """整个节点一览;core 为 not_running 时其余一概不知。/ The whole node at a glance; with ``core: not_running`` nothing
     else is known."""
@@ -183,6 +191,9 @@ class HealthBody(Payload):
     latency_ms: dict[str, JsonValue] = said("来车帧到灯的延迟", "from a sensor's frame to the lamp", default={})
     counters: dict[str, JsonValue] = said("计数,供诊断", "counters, for diagnosis", default={})
     outbox: OutboxHealth = said("发件箱", "the outbox")
+    inbox: InboxHealth | None = said(
+        "收件箱;未登记的节点没有", "the inbox; none where the node is not enrolled", default=None
+    )
 
 
 class ConfigReportedBody(Payload):

@@ -113,6 +113,7 @@ MESSAGES: Final[tuple[Message, ...]] = (
             "latency_ms": {"radar": {"p50": 0.9, "p99": 2.7, "max": 6.1, "count": 4021}},
             "counters": {"incidents_written": 12},
             "outbox": {"lag": 0, "backlog": 0, "sent": 4711, "confirmed": 4711, "problem": None},
+            "inbox": {"received": 1, "too_big": 0, "problem": None},
         },
     ),
     _state(
