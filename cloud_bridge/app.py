@@ -3,7 +3,8 @@
 Invariants: one thread (whoever calls ``run``) touches the outbox, the journal reader and the files; it never waits for
 the network, for core or for a name to resolve. Retained topics are desired values: what is not confirmed is published
 again on the next connection. Of an enrolled node the bridge is also the postman of its group's bundle, and judges
-nothing of it. No command is acted on here.
+nothing of it; the office's commands are judged and acted on beside it (``cloud_bridge.commands``), here are the answers
+sent.
 """
 
 import contextlib
@@ -15,6 +16,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
+from cloud_bridge.command_payloads import ReplyBody
+from cloud_bridge.commands import Commands
 from cloud_bridge.core_watch import CoreWatch
 from cloud_bridge.health import config_reported, essence, health_body, section_hashes_in
 from cloud_bridge.inbox import Inbox
@@ -43,6 +46,7 @@ from cloud_bridge.topics import (
     event_envelope,
 )
 from configs.schema import SiteConfig
+from device import control
 from device.ipc import EXIT_RESTART
 from device.journal_reader import JOURNAL_FILE, JournalError, JournalReader
 from device.outbox_cursor import CURSOR_FILE
@@ -105,6 +109,17 @@ class Bridge:
         self._state_dir = state_dir
         self._inbox = Inbox(state_dir / enrolment.FOLDER / enrolment.INBOX, clock)
         self._enrolled = False
+        self._commands = Commands(
+            site.site.id,
+            state_dir,
+            state_dir / enrolment.FOLDER,
+            clock,
+            lambda verb, values: control.call(run_dir, verb, values),
+            self._report,
+        )
+        self._reply: ReplyBody | None = None
+        self._reply_error: str | None = None
+        self._report_now = False
         self._link = Link(
             self._settings,
             site.site.id,
@@ -162,6 +177,7 @@ class Bridge:
         if self._look_at_core():
             return True
         self._send_states()
+        self._send_reply()
         self._send_events()
         self._inbox.keep()
         self._save_cursor()
@@ -194,7 +210,11 @@ class Bridge:
         if sent is None:
             return
         now_ns = self._clock.monotonic_ns()
-        if isinstance(sent, Leaf):
+        if sent is Leaf.REPLY:
+            self._reply_error = signal.error
+            if signal.error is not None:
+                self._refused(signal.error)
+        elif isinstance(sent, Leaf):
             self._state_error = signal.error
             if signal.error is not None:
                 self._refused(signal.error)
@@ -219,6 +239,10 @@ class Bridge:
     def _look_at_core(self) -> bool:
         seen = self._core.latest()
         now_ns = self._clock.monotonic_ns()
+        if self._report_now:
+            self._report_now = False
+            self._unsent.update(self._wanted)
+            self._health_ns = 0
         due = self._health_ns == 0 or now_ns - self._health_ns >= self._settings.health_every_s * NS_PER_S
         if seen.number == 0 or (seen.number == self._core_number and not due):
             return False
@@ -252,11 +276,27 @@ class Bridge:
         self._enrolled = whose is not None
         if whose is None:
             return []
-        topic = NodeTopics(f"{whose.county}/{whose.node}").group_bundle(whose.group)
-        return [Subscription(topic, lambda message: self._inbox.offer(message.payload), self._inbox.subscribed)]
+        topics = NodeTopics(f"{whose.county}/{whose.node}")
+        return [
+            Subscription(
+                topics.group_bundle(whose.group),
+                lambda message: self._inbox.offer(message.payload),
+                self._inbox.subscribed,
+            ),
+            Subscription(topics.commands, self._commands.offer, self._commands.subscribed),
+        ]
+
+    def _report(self) -> None:
+        """On the thread of the commands: the county is told everything anew."""
+        self._report_now = True
+        self._wake.set()
 
     def _inbox_health(self) -> InboxHealth | None:
-        return self._inbox.health() if self._enrolled else None
+        if not self._enrolled:
+            return None
+        health, commands = self._inbox.health(), self._commands
+        problem = health.problem or commands.problem or self._reply_error
+        return health.model_copy(update={"commands_dropped": commands.dropped, "problem": problem})
 
     # --- what goes out -----------------------------------------------------------------------------------------
 
@@ -277,6 +317,19 @@ class Bridge:
                 return
             self._in_flight[token] = leaf
             self._unsent.discard(leaf)
+
+    def _send_reply(self) -> None:
+        """One a turn: a flood of commands is no flood of answers."""
+        if not self._connected or len(self._in_flight) >= self._room:
+            return
+        self._reply = self._reply or self._commands.reply()
+        if self._reply is None:
+            return
+        payload = encode(self._envelope("reply", self._reply))
+        token = self._link.publish(Message(self._topics.of(Leaf.REPLY), payload))
+        if token is not None:
+            self._in_flight[token] = Leaf.REPLY
+            self._reply = None
 
     def _send_events(self) -> None:
         if not self._connected or self._clock.monotonic_ns() < self._events_after_ns:
@@ -337,6 +390,7 @@ class Bridge:
                 self._take_signals()
             self._outbox.settle_all()
         self._link.close()
+        self._commands.close()
         self._core.close()
         self._connected = False
         self._save_cursor(now=True)

@@ -55,7 +55,7 @@ TAKEOVER_PAUSE_S: Final = 30.0
 """FAULTS 51: two nodes of one name may throw each other out at most this often."""
 
 _SESSION_TAKEN_OVER: Final = 0x8E
-_NO_MATCHING_SUBSCRIBERS: Final = 0x10
+NO_MATCHING_SUBSCRIBERS: Final = 0x10
 _FAILED: Final = 0x80
 """MQTT 5 reason codes from here on are failures."""
 
@@ -273,7 +273,7 @@ class Link:
 
         def on_publish(_c: Any, _u: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
             error = f"the broker refuses a message: {reason}" if reason.value >= _FAILED else None
-            self._signal(Confirmed((session, mid), error, unheard=reason.value == _NO_MATCHING_SUBSCRIBERS))
+            self._signal(Confirmed((session, mid), error, unheard=reason.value == NO_MATCHING_SUBSCRIBERS))
 
         client.on_connect = on_connect
         client.on_disconnect = on_disconnect

@@ -51,6 +51,11 @@ class NodeTopics:
         """The topic on which this node is asked to do ``verb``."""
         return f"{ROOT}/{self.node}/command/{_segment(verb)}"
 
+    @property
+    def commands(self) -> str:
+        """What this node subscribes to for all its commands."""
+        return f"{ROOT}/{self.node}/command/+"
+
     def group_bundle(self, group: str) -> str:
         """The retained topic that carries a signed bundle for every node of a group of this county."""
         return f"{ROOT}/{self.node.partition('/')[0]}/_group/{_segment(group)}/bundle"
@@ -171,6 +176,7 @@ class InboxHealth(Payload):
 
     received: int = said("本次启动以来收下的", "kept since the bridge started", ge=0, default=0)
     too_big: int = said("太大、没有收的", "too big, and not kept", ge=0, default=0)
+    commands_dropped: int = said("来得太多、没有看的命令", "commands not looked at, too many at once", ge=0, default=0)
     problem: str | None = said("为什么收不到或存不下", "why none comes or none is kept", default=None)
 
 

@@ -12,8 +12,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from cloud_bridge.mqtt import MAX_PACKET_BYTES
 from cloud_bridge.topics import HealthBody
 from configs.bundle import MAX_PACKED_BYTES
+from device.journal import JournalWriter
 from device.provisioning import enrolment
 from device.provisioning.enrolment import Enrolment
+from hal.clock import SYSTEM_CLOCK
 from tests.support.county import Node, site
 from tests.support.journals import wait_for
 from tests.support.mosquitto import Mosquitto, Subscriber
@@ -205,6 +207,7 @@ def test_a_broker_that_does_not_let_the_node_hear_its_group_is_named(tmp_path: p
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         node = enrolled(tmp_path, server.getsockname()[1])
+        JournalWriter(node.journal, SYSTEM_CLOCK).close()
         with node.bridge():
             peer, _address = server.accept()
             with peer:

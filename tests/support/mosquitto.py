@@ -173,6 +173,10 @@ class Subscriber:
         """Returns after the (next) subscription has been acknowledged."""
         self._subscribed.get(timeout=20)
 
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Sends, in order, and does not wait for the broker."""
+        self._client.publish(topic, payload, qos=1, retain=retain)
+
     def on(self, *leaves: str) -> list[Heard]:
         """What came on these leaves of a node's topics, in order."""
         return [heard for heard in list(self.heard) if heard.leaf in leaves]

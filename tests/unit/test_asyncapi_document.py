@@ -73,8 +73,7 @@ def test_every_kind_of_event_and_every_topic_of_a_node_is_described() -> None:
         for operation in [document["operations"][f"send_{key}"]]
     }
     retained = {Leaf.PRESENCE: True, Leaf.HEALTH: True, Leaf.CONFIG_REPORTED: True}
-    described = set(Leaf) - {Leaf.REPLY}  # part of the office's own commands
-    assert addresses == {topics.of(leaf): retained.get(leaf, False) for leaf in described}
+    assert addresses == {topics.of(leaf): retained.get(leaf, False) for leaf in Leaf}
 
 
 def test_every_reference_in_the_document_leads_somewhere() -> None:

@@ -90,8 +90,8 @@ def test_waiting_grows_to_a_ceiling_and_uses_its_whole_width(failures: int, chan
     assert 0 <= backoff.pause_s(failures, chance) <= widest
 
 
-def test_the_bridge_loads_no_driver_and_no_pixels() -> None:
+def test_the_bridge_loads_no_driver_no_pixels_and_no_cryptography_that_it_may_never_need() -> None:
     check = "import sys, cloud_bridge.__main__; print(*sorted(sys.modules))"
     root = pathlib.Path(__file__).parents[2]
     loaded = subprocess.run([sys.executable, "-c", check], cwd=root, capture_output=True, check=True).stdout.split()
-    assert not {b"gpiozero", b"serial", b"cv2", b"onnxruntime", b"numpy"} & set(loaded)
+    assert not {b"gpiozero", b"serial", b"cv2", b"onnxruntime", b"numpy", b"tuf", b"cryptography"} & set(loaded)

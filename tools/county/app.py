@@ -11,6 +11,7 @@ from device.cli.language import N_, _
 from tools.county import NODE_OPTIONS
 
 VERBS: Mapping[str, tuple[str, str]] = {
+    "command": ("tools.county.command:command", N_("Ask one node to do something and wait for its answer")),
     "config": ("tools.county.config:command", N_("Check the county's folder, show what it changes on which nodes")),
     "ca": ("tools.county.ca.cli:ca", N_("The county's certificate authority")),
     "enroll": ("tools.county.ca.cli:enroll", N_("Make the one-time package with which a node joins")),

@@ -35,8 +35,9 @@ CHANNELS: Final[Mapping[Leaf, str]] = {
     Leaf.CONFIG_REPORTED: "正在用的配置 / the configuration it runs",
     Leaf.EVENT: "连线时发生的事件 / events as they happen",
     Leaf.BACKLOG: "断网期间攒下的同样的事件,限速补发 / the same events, kept over an outage and sent at a limited rate",
+    Leaf.REPLY: "对办公室命令的回答 / answers to the office's commands",
 }
-"""Topics that a node publishes on and their meaning. ``reply`` belongs to the office's own signed commands."""
+"""Topics that a node publishes on and their meaning."""
 
 DESCRIPTION: Final = """\
 支路哨兵节点发给县平台的全部消息。这里的“应用”是节点:它 send 的,平台来订阅。说明见 platform.md。

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from cloud_bridge.command_payloads import ReplyBody
 from cloud_bridge.event_bodies import BODIES
 from cloud_bridge.topics import ConfigReportedBody, HealthBody, Leaf, Payload, PresenceBody
 from device.events import EventKind
@@ -113,7 +114,7 @@ MESSAGES: Final[tuple[Message, ...]] = (
             "latency_ms": {"radar": {"p50": 0.9, "p99": 2.7, "max": 6.1, "count": 4021}},
             "counters": {"incidents_written": 12},
             "outbox": {"lag": 0, "backlog": 0, "sent": 4711, "confirmed": 4711, "problem": None},
-            "inbox": {"received": 1, "too_big": 0, "problem": None},
+            "inbox": {"received": 1, "too_big": 0, "commands_dropped": 0, "problem": None},
         },
     ),
     _state(
@@ -122,6 +123,28 @@ MESSAGES: Final[tuple[Message, ...]] = (
         "节点正在用的配置(保留消息)",
         "What configuration the node runs: retained",
         {"sha256": CONFIG_SHA256, "version": "0.1.0", "sections": {"policy": POLICY_SHA256}},
+    ),
+    _state(
+        Leaf.REPLY,
+        ReplyBody,
+        "对办公室一条命令的回答",
+        "The answer to one command of the office",
+        {
+            "command_seq": 1_795_342_530_123,
+            "verb": "lamp_test",
+            "outcome": "done",
+            "code": None,
+            "why": None,
+            "result": {"lamp": "l_branch", "shows": "alert", "seconds": 30.0},
+        },
+        {
+            "command_seq": 1_795_342_530_123,
+            "verb": "lamp_test",
+            "outcome": "refused",
+            "code": "replayed",
+            "why": "number 1795342530123 is not above 1795342530123",
+            "result": {},
+        },
     ),
     _event(
         EventKind.ALERT,

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=pathlib.Path, dir_okay=False)
 _FOLDER = click.Path(path_type=pathlib.Path, file_okay=False, exists=True)
 
-_repository = click.option(
+repository_option = click.option(
     "--repository", "path", type=_FILE, required=True, help=_("The county's repository of signed things, one file.")
 )
-_keys = click.option(
+keys_option = click.option(
     "--keys",
     "folders",
     type=_FOLDER,
@@ -44,8 +44,8 @@ def trust() -> None:
 
 @trust.command("init", cls=Verb, without=NODE_OPTIONS, help=_("Make a county's keys and repository."))
 @click.argument("county")
-@_repository
-@_keys
+@repository_option
+@keys_option
 def init(county: str, path: pathlib.Path, folders: Sequence[pathlib.Path]) -> None:
     """Refuses where a repository is already."""
     from tools.county.trust import issue, repository
@@ -54,7 +54,7 @@ def init(county: str, path: pathlib.Path, folders: Sequence[pathlib.Path]) -> No
     with told(), repository.locked(path):
         if path.exists():
             raise TrustError("exists", file=path)
-        made = issue.create(county, _ring(folders), now())
+        made = issue.create(county, keys_ring(folders), now())
         repository.save(path, made)
         _show(made)
 
@@ -67,8 +67,8 @@ def init(county: str, path: pathlib.Path, folders: Sequence[pathlib.Path]) -> No
 )
 @click.argument("group")
 @click.argument("folder", type=_FOLDER)
-@_repository
-@_keys
+@repository_option
+@keys_option
 @click.option("--salt", default="all", show_default=True, help=_("Salt of the wave: another one sends others first."))
 @click.option(
     "--permille",
@@ -119,7 +119,7 @@ def sign(
 @trust.command("bundle", cls=Verb, without=NODE_OPTIONS, help=_("Write a group's bundle to a file, for a USB stick."))
 @click.argument("group")
 @click.argument("out", type=_FILE)
-@_repository
+@repository_option
 @click.option(
     "--since", type=click.IntRange(1), default=1, show_default=True, help=_("Version of the root that the nodes have.")
 )
@@ -135,8 +135,8 @@ def bundle(group: str, out: pathlib.Path, path: pathlib.Path, since: int) -> Non
 
 @trust.command("renew", cls=Verb, without=NODE_OPTIONS, help=_("Sign a role again, unchanged, for its whole term."))
 @click.argument("role", default="timestamp")
-@_repository
-@_keys
+@repository_option
+@keys_option
 @click.option("--after-pause", is_flag=True, help=_("The pause was real, the clock is right."))
 def renew(role: str, path: pathlib.Path, folders: Sequence[pathlib.Path], after_pause: bool) -> None:
     """``timestamp`` needs the online key alone."""
@@ -154,8 +154,8 @@ def renew(role: str, path: pathlib.Path, folders: Sequence[pathlib.Path], after_
 
 @trust.command("rotate", cls=Verb, without=NODE_OPTIONS, help=_("Put a new key in place of an old one."))
 @click.argument("role")
-@_repository
-@_keys
+@repository_option
+@keys_option
 @click.option("--lost", help=_("For root: how the id of the key to replace begins."))
 def rotate(role: str, path: pathlib.Path, folders: Sequence[pathlib.Path], lost: str | None) -> None:
     """The old key signs nothing any more."""
@@ -166,7 +166,7 @@ def rotate(role: str, path: pathlib.Path, folders: Sequence[pathlib.Path], lost:
 
 
 @trust.command("show", cls=Verb, without=NODE_OPTIONS, help=_("List versions, terms and keys."))
-@_repository
+@repository_option
 def show(path: pathlib.Path) -> None:
     """Reads alone."""
     from tools.county.trust import repository
@@ -183,12 +183,12 @@ def _change(
     from tools.county.trust import repository
 
     with repository.locked(path):
-        made = act(repository.load(path), _ring(folders), now())
+        made = act(repository.load(path), keys_ring(folders), now())
         repository.save(path, made)
     return made
 
 
-def _ring(folders: Sequence[pathlib.Path]) -> "KeyRing":
+def keys_ring(folders: Sequence[pathlib.Path]) -> "KeyRing":
     from tools.county.trust.keys import KeyRing
 
     return KeyRing(folders, ask_passphrase)

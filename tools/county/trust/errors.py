@@ -25,6 +25,11 @@ class TrustError(CodedError):
         "no_such_key": Text("「{role}」没有密钥 {key},有的是 {known}", "'{role}' has no key {key}; it has {known}"),
         "no_such_role": Text("没有角色「{role}」,有的是 {known}", "there is no role '{role}'; there are {known}"),
         "no_such_group": Text("没有组「{group}」,有的是 {known}", "there is no group '{group}'; there are {known}"),
+        "no_command_key": Text(
+            "本县还没有命令密钥:trust rotate commands,再给各组下发",
+            "the county has no key for commands yet: trust rotate commands, then publish the groups' bundles",
+        ),
+        "bad_command": Text("命令 {verb} 写得不对:{detail}", "the command {verb} is not well formed: {detail}"),
         "bad_id": Text("「{value}」不能用作{what}", "'{value}' cannot be the id of a {what}"),
         "bad_target": Text(
             "「{name}」不是可以签发的文件:group.yaml、files.json、nodes/节点号.yaml",

@@ -50,7 +50,10 @@ LONGEST_PAUSE = datetime.timedelta(days=90)
 _COUNTY = re.compile(r"\d{6}")
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TARGET = re.compile(r"group\.yaml|files\.json|nodes/[a-z][a-z0-9_]{0,31}\.yaml")
-_RESERVED = ("root", "targets", "snapshot", "timestamp", "online")
+COMMANDS = "commands"
+"""The key for commands, and the field of ``targets.json`` that names it."""
+
+_RESERVED = ("root", "targets", "snapshot", "timestamp", "online", COMMANDS)
 """No group is called so: ``renew root`` must never be in doubt."""
 
 
@@ -129,7 +132,9 @@ def renew(
 def rotate(
     before: Repository, role: str, keys: KeyRing, now: datetime.datetime, *, lost: str | None = None
 ) -> Repository:
-    """A new key in place of an old one: ``root``, ``targets``, ``online`` or a group's name.
+    """A new key in place of an old one: ``root``, ``targets``, ``online``, ``commands`` or a group's name.
+
+    A county has no key for commands until it is first asked for one here; nodes believe it with their next bundle.
 
     ``lost``: the first characters of the old key's id; needed for ``root`` alone, the others have one key. The old key
     signs nothing any more from here on. Raises TrustError.
@@ -139,6 +144,13 @@ def rotate(
         name = role_of(role)
         issue.delegate(name, role, keys.create(name, offline=True).public)
         issue.targets(name, before.role(role))
+        return issue.finish()
+    if role == COMMANDS:
+        made = keys.create(COMMANDS, offline=True)
+        targets = before.targets
+        named = {"keyid": made.public.keyid, "public": made.public_bytes.hex()}
+        targets.unrecognized_fields[COMMANDS] = named
+        issue.targets("targets", targets)
         return issue.finish()
     if role not in ("root", "targets", "online"):
         raise _no_role(before, role, "online")

@@ -61,3 +61,12 @@ class OfficeKey:
     def sign(self, metadata: Metadata[Any]) -> None:
         """Adds this key's signature."""
         metadata.sign(self._signer, append=True)
+
+    @property
+    def public_bytes(self) -> bytes:
+        """Its public half alone, 32 bytes."""
+        return self._private.public_key().public_bytes_raw()
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """This key's signature of what is no metadata."""
+        return self._private.sign(data)
