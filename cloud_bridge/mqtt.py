@@ -231,7 +231,7 @@ class Link:
         asked: dict[int | None, Subscription] = {}
 
         def on_failed(error: Exception) -> None:
-            ended.error = f"{self._settings.url}: the broker sent what cannot be read: {error!r}"
+            ended.error = f"{self._settings.url}: what the broker sent cannot be read: {error!r}"
             over.set()
 
         client = self._new_client(on_failed)
@@ -329,7 +329,7 @@ class Link:
 
 
 class _Client(paho.Client):
-    """paho's thread ends without a word where it meets bytes that it cannot read; here it says so."""
+    """paho's thread ends without a word where reading or a callback fails; here it says so."""
 
     def __init__(self, on_failed: Callable[[Exception], None], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -3,13 +3,14 @@
 import json
 import pathlib
 import socket
+import threading
 from collections.abc import Iterator
 
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from cloud_bridge.mqtt import MAX_PACKET_BYTES
+from cloud_bridge.mqtt import MAX_PACKET_BYTES, Disconnected, Link, Message, Received, Subscription
 from cloud_bridge.topics import HealthBody
 from configs.bundle import MAX_PACKED_BYTES
 from device.journal import JournalWriter
@@ -221,3 +222,27 @@ def test_a_broker_that_does_not_let_the_node_hear_its_group_is_named(tmp_path: p
                         peer.sendall(bytes([0x90, 4, *rest[:2], 0, not_authorized]))
                         break
                 wait_for(lambda: TOPIC in str(status(node).get("last_error")), "the refusal in the status")
+
+
+def test_a_message_that_its_reader_fails_on_is_a_lost_connection_and_not_a_silent_one(broker: Mosquitto) -> None:
+    """paho's own thread ends there, and says nothing."""
+
+    def fails(_message: Received) -> None:
+        raise LookupError("a reader with a fault")
+
+    news = threading.Event()
+    settings = site(broker.port).bridge
+    assert settings is not None
+    will = Message("sentinel/v1/371500/n0001/presence", b"{}")
+    wanted = [Subscription(TOPIC, fails, lambda _problem: None)]
+    link = Link(settings, "reader", lambda: will, SYSTEM_CLOCK, news.set, subscriptions=lambda: wanted)
+    say(broker, b"bundle")
+    link.start()
+    heard: list[object] = []
+
+    def lost() -> bool:
+        heard.extend(link.signals())
+        return any(isinstance(signal, Disconnected) and "a reader with a fault" in signal.error for signal in heard)
+
+    wait_for(lost, "the end of the connection and its reason")
+    link.close()

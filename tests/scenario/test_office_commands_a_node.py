@@ -88,6 +88,7 @@ def test_a_lamp_test_is_asked_for_done_and_answered(desk: Desk) -> None:
     assert result.exit_code == 0, result.output
     assert answer(result)["outcome"] == "done"
     assert desk.asked == [("lamp", {"lamp": "l_branch", "shows": "alert", "seconds": 30.0})]
+    assert not (desk.node.state_dir / "county" / "inbox").exists(), "a command is no bundle"
 
 
 def test_what_core_refuses_comes_back_in_its_words(desk: Desk) -> None:
@@ -120,12 +121,14 @@ def test_a_command_that_is_kept_or_comes_twice_is_done_once_at_most_and_says_why
     county.publish(topic, payload, retain=True)
     with desk.node.bridge():
         county.wait(lambda: len(replies()) == 1, "the first answer")
+        county.publish(topic, payload, retain=True)
+        county.wait(lambda: len(replies()) == 2, "the answer to one that is kept from now on")
         county.publish(topic, b"", retain=True)  # taken back, which is no command
         county.publish(topic, payload)
         county.publish(topic, payload)
-        county.wait(lambda: len(replies()) >= 3, "the other answers")
+        county.wait(lambda: len(replies()) >= 4, "the other answers")
     county.close()
-    assert replies() == [("refused", "retained"), ("done", None), ("refused", "replayed")]
+    assert replies() == [("refused", "retained"), ("refused", "retained"), ("done", None), ("refused", "replayed")]
     assert [verb for verb, _args in desk.asked] == ["say"]
 
 
