@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 WAITING: Final = 8
 KEPT: Final = 4
-"""Recordings made by command that stay; ten minutes of radar are about 2 MB."""
+"""Recordings made by command that stay, each of ten minutes at most."""
 
 FOLDER: Final = "commanded"
 MAX_VERB_CHARS: Final = 32

@@ -172,7 +172,7 @@ class OutboxHealth(Payload):
 
 
 class InboxHealth(Payload):
-    """办公室下发的配置包,送到节点手里为止。/ The office's bundles, as far as the node's door."""
+    """办公室下发的配置包和命令,送到节点手里为止。/ The office's bundles and commands, as far as the node's door."""
 
     received: int = said("本次启动以来收下的", "kept since the bridge started", ge=0, default=0)
     too_big: int = said("太大、没有收的", "too big, and not kept", ge=0, default=0)
