@@ -17,9 +17,10 @@ import click
 from cloud_bridge.command_payloads import CommandVerb, ReplyBody
 from cloud_bridge.mqtt import NO_MATCHING_SUBSCRIBERS, address_of
 from cloud_bridge.topics import Leaf, NodeTopics, decode
-from device.cli.common import FAULT, NOT_RUNNING
-from hal.clock import NS_PER_S, SYSTEM_CLOCK
-from tools.county.desk import told
+from device.cli.common import FAULT, NOT_RUNNING, Verb, emit, fail
+from device.cli.language import _
+from tools.county import NODE_OPTIONS
+from tools.county.desk import now, told
 from tools.county.trust.cli import keys_option, keys_ring, repository_option
 
 _FILE = click.Path(path_type=pathlib.Path, dir_okay=False, exists=True)
@@ -27,19 +28,25 @@ _FILE = click.Path(path_type=pathlib.Path, dir_okay=False, exists=True)
 
 @click.command(
     "command",
-    help="给一个节点下命令并等回答 / Asks one node to do something and waits for its answer. "
-    "self_test, report, say clip=ID [speaker=ID], lamp_test lamp=ID shows=alert seconds=30, record seconds=60",
+    cls=Verb,
+    without=NODE_OPTIONS,
+    help=_(
+        "Ask one node to do something and wait for its answer: self_test, report, say clip=ID [speaker=ID], "
+        "lamp_test lamp=ID shows=alert seconds=30, record seconds=60."
+    ),
 )
 @click.argument("node")
 @click.argument("verb", type=click.Choice([verb.value for verb in CommandVerb]))
 @click.argument("arguments", metavar="[KEY=VALUE]...", nargs=-1)
 @repository_option
 @keys_option
-@click.option("--broker", help="mqtts://主机:端口 / mqtts://host:port")
-@click.option("--ca", type=_FILE, help="县里的 CA / the county's authority")
-@click.option("--cert", type=_FILE, help="办公室的证书和密钥,一个文件 / the office's certificate and key, one file")
-@click.option("--wait", "wait_s", type=click.IntRange(1, 3600), default=30, show_default=True, help="秒 / seconds")
-@click.option("--print", "only_print", is_flag=True, help="只打印,不发送 / prints it and sends nothing")
+@click.option("--broker", help="mqtts://host:port")
+@click.option("--ca", type=_FILE, help=_("The county's authority (ca.pem)."))
+@click.option("--cert", type=_FILE, help=_("The office's certificate and key, one file."))
+@click.option(
+    "--wait", "wait_s", type=click.IntRange(1, 3600), default=30, show_default=True, help=_("Seconds to wait.")
+)
+@click.option("--print", "only_print", is_flag=True, help=_("Print the signed command and send nothing."))
 def command(
     node: str,
     verb: str,
@@ -59,23 +66,23 @@ def command(
     with told():
         county = repository.load(path)
         topics = NodeTopics(f"{county.county}/{node}")
-        now = datetime.datetime.fromtimestamp(SYSTEM_CLOCK.wall_ns() / NS_PER_S, datetime.UTC)
         life = datetime.timedelta(seconds=wait_s)
         seq, payload = sign_command(
-            county, keys_ring(folders), node, CommandVerb(verb), dict(map(_pair, arguments)), now, life
+            county, keys_ring(folders), node, CommandVerb(verb), dict(map(_pair, arguments)), now(), life
         )
         if only_print:
             click.echo(payload.decode())
             return
         if broker is None:
-            raise ValueError("--broker 没有写,或用 --print / needs --broker, or --print")
+            raise ValueError(_("--broker is needed, or --print"))
         reply = send(broker, ca, cert, topics, verb, payload, seq, wait_s)
     if reply is None:
-        click.echo(f"{node}: {wait_s} s 内没有回答 / no answer within {wait_s} s", err=True)
-        raise SystemExit(NOT_RUNNING)
-    click.echo(json.dumps(reply.model_dump(mode="json"), ensure_ascii=False))
+        fail(NOT_RUNNING, _("{node}: no answer within {seconds} s").format(node=node, seconds=wait_s))
+    said = reply.model_dump(mode="json")
+    told_so = json.dumps(said, ensure_ascii=False)
     if reply.outcome != "done":
-        raise SystemExit(FAULT)
+        fail(FAULT, told_so, said)
+    emit(said, told_so)
 
 
 def send(
