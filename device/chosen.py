@@ -6,6 +6,7 @@ file that cannot be read says nothing and stops nobody.
 
 import enum
 import pathlib
+from typing import Any
 
 import pydantic
 
@@ -23,6 +24,11 @@ class Runs(enum.StrEnum):
     SAFE = "safe"
 
 
+def _field(zh: str, en: str, **more: Any) -> Any:
+    """A field with its description in both languages: it goes to the county as it is."""
+    return pydantic.Field(description=f"{zh} / {en}", **more)
+
+
 class _Said(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -30,26 +36,26 @@ class _Said(pydantic.BaseModel):
 class Reverted(_Said):
     """What the county sent last and the node took back: its version, None where unknown, and why."""
 
-    version: int | None
-    why: str
+    version: int | None = _field("退回的是第几版;说不清为空", "the version taken back; none where unknown")
+    why: str = _field("为什么退回", "why it was taken back")
 
 
 class LocalChange(_Said):
     """A value that a technician set by hand, and for how many hours it still wins, rounded up."""
 
-    path: str
-    hours_left: int
+    path: str = _field("哪个值", "which value")
+    hours_left: int = _field("还有效多少小时(进位)", "hours for which it still wins, rounded up")
 
 
 class Chosen(_Said):
     """``version``: of the county's issue that runs, None where the site file runs without one. ``problem``: what is
     wrong with the choice, in words."""
 
-    runs: Runs
-    version: int | None = None
-    reverted: Reverted | None = None
-    local: tuple[LocalChange, ...] = ()
-    problem: str | None = None
+    runs: Runs = _field("跑的是哪一份", "which configuration runs")
+    version: int | None = _field("县里的第几版", "version of the county's issue", default=None)
+    reverted: Reverted | None = _field("最近退回的", "what was taken back last", default=None)
+    local: tuple[LocalChange, ...] = _field("现场临时改动", "changes made by hand", default=())
+    problem: str | None = _field("选择上的问题", "what is wrong with the choice, in words", default=None)
 
 
 def read(run_dir: pathlib.Path) -> Chosen | None:

@@ -1,9 +1,10 @@
 """Boxes of one camera -> tracks in pixels, and how many vehicles and riders have passed. Pure.
 
 Invariants: only a box above the detector's threshold begins a track, one below it may keep a track alive; three boxes
-confirm; who has been confirmed and stands is remembered for ``PARKED_S`` unseen, so that a flickering box of a parked
-car is no newcomer; who has moved by its own size once and is gone counts as passed, once, by the class that most
-pictures said. Nothing here decides a lamp: these are counts for the county's report.
+above it confirm, so that what flickers at the threshold is nobody for longer; who has been confirmed and stands is
+remembered for ``PARKED_S`` unseen, so that a flickering box of a parked car is no newcomer; who has moved by its own
+size once and is gone counts as passed, once, by the class that most pictures said. Nothing here decides a lamp: these
+are counts for the county's report.
 """
 
 import dataclasses
@@ -154,8 +155,9 @@ class PixelTracks:
         for word in track.votes:
             track.votes[word] *= VOTE_MEMORY
         track.votes[box.cls] = track.votes.get(box.cls, 0.0) + box.score
-        track.boxes += 1
-        self.begun += track.boxes == CONFIRM_BOXES
+        if box.score >= self._threshold:
+            track.boxes += 1
+            self.begun += track.boxes == CONFIRM_BOXES
         if _left(track.anchor, track.state):
             track.anchor, track.anchor_ns = list(track.state), now_ns
         went = math.dist(track.began_at, track.state[:2])

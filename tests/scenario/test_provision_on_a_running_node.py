@@ -144,7 +144,8 @@ def test_when_nothing_is_right_guard_flashes_by_the_last_pins_and_core_decides_n
                 assert {face["health"] for face in status["faces"].values()} == {"fault"}
                 assert status["sensors"]["r_east"]["state"] == "fault", "the radar feeds, and nobody reads it"
                 node.site_path.write_text(text, encoding="utf-8")
-                node.sentinel("config", "apply", str(node.site_path))
+                # Named, for the node may be starting anew this very moment: provision sees the mended file as well.
+                node.sentinel("config", "apply", str(node.site_path), "--config", str(node.site_path))
                 status = node.until(lambda s: layers(s)["runs"] == "site" and s["sensors"], "it is mended")
                 assert "configuration" not in status["parts"]
                 node.until(lambda s: s["sensors"]["r_east"]["state"] == "ok", "the radar is read again")

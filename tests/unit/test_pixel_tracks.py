@@ -63,6 +63,14 @@ def test_a_box_below_the_threshold_keeps_a_track_and_begins_none() -> None:
     assert alone.tracks.begun == 0
 
 
+def test_a_vent_in_a_wall_that_is_now_and_then_a_car_is_nobody_until_three_boxes_are_believed() -> None:
+    road = Road()
+    for score in (0.31, 0.2, 0.25, 0.31, 0.15, 0.22):
+        assert road.see(car(100, 100, width=20, score=score)) == []
+    assert road.tracks.begun == 0
+    assert road.see(car(100, 100, width=20, score=0.31)) == [1]
+
+
 def test_a_parked_car_that_flickers_for_a_minute_is_no_newcomer_and_never_passes() -> None:
     road, rng = Road(), random.Random(2)
     for _ in range(40):

@@ -122,7 +122,18 @@ MESSAGES: Final[tuple[Message, ...]] = (
         ConfigReportedBody,
         "节点正在用的配置(保留消息)",
         "What configuration the node runs: retained",
-        {"sha256": CONFIG_SHA256, "version": "0.1.0", "sections": {"policy": POLICY_SHA256}},
+        {
+            "sha256": CONFIG_SHA256,
+            "version": "0.1.0",
+            "sections": {"policy": POLICY_SHA256},
+            "layers": {
+                "runs": "good",
+                "version": 12,
+                "reverted": None,
+                "local": [{"path": "policy.hold_s", "hours_left": 71}],
+                "problem": None,
+            },
+        },
     ),
     _state(
         Leaf.REPLY,

@@ -33,7 +33,7 @@ class PtyRadar:
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.path = os.ttyname(self._slave)
-        self._closed = False
+        self._plugged = True
 
     def send_bytes(self, raw: bytes, *, split: int | Iterable[int] | None = None, pause_s: float = 0.0) -> None:
         """Writes bytes as they are; ``split``: pieces of that many bytes, or cuts at those positions."""
@@ -53,13 +53,21 @@ class PtyRadar:
         return bool(select.select([], [self._master], [], 0)[1])
 
     def unplug(self) -> None:
-        """The cable comes out."""
-        if not self._closed:
-            self._closed = True
-            os.close(self._master)
+        """The cable comes out. What another thread still writes goes nowhere: the descriptor stays taken, or its number
+        would soon be somebody else's file."""
+        if self._plugged:
+            self._plugged = False
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, self._master)
+            os.close(nowhere)
             os.close(self._slave)
 
-    close = unplug
+    def close(self) -> None:
+        """Pulls the cable for good: nobody writes any more."""
+        self.unplug()
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
 
     def __enter__(self) -> "PtyRadar":
         return self
@@ -110,7 +118,7 @@ class Ld2451Twin(PtyRadar):
             self._thread.join(JOIN_S)
             os.close(self._stop_read)
             os.close(self._stop_write)
-        self.unplug()
+        super().close()
 
     def __enter__(self) -> "Ld2451Twin":
         return self
@@ -121,7 +129,10 @@ class Ld2451Twin(PtyRadar):
                 ready, _, _ = select.select([self._master, self._stop_read], [], [])
                 if self._stop_read in ready:
                     return
-                for _report, payload in self._framer.feed(os.read(self._master, 4096)):
+                heard = os.read(self._master, 4096)
+                if not heard:
+                    return  # unplugged
+                for _report, payload in self._framer.feed(heard):
                     self._command(struct.unpack_from("<H", payload)[0], payload[2:])
 
     def _command(self, word: int, value: bytes) -> None:
