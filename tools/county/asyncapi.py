@@ -4,11 +4,9 @@ Invariants: made of the pydantic models and the table of messages alone, so it s
 gives the same bytes. The application described is the node: what it ``send``s a platform subscribes to.
 """
 
-import argparse
 import io
 import json
 import pathlib
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,7 +16,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 
 from cloud_bridge.mqtt import KEEPALIVE_S
 from cloud_bridge.topics import ROOT, Envelope, Leaf
-from configs.files import write_atomically
+from tools.build import generated
 from tools.county.messages import MESSAGES, Message
 
 PAGE: Final = pathlib.Path(__file__).resolve().parents[2] / "docs" / "asyncapi.yaml"
@@ -194,18 +192,8 @@ def _plain(schema: Any) -> Any:
 
 
 def main() -> None:
-    """Entry point; ``--check`` exits 1 when the document is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path", nargs="?", type=pathlib.Path, default=PAGE)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    wanted = text()
-    if arguments.check:
-        if not arguments.path.exists() or arguments.path.read_text(encoding="utf-8") != wanted:
-            print(f"{arguments.path} is out of date: python -m tools.county.asyncapi", file=sys.stderr)
-            sys.exit(1)
-        return
-    write_atomically(arguments.path, wanted.encode(), mode=0o644)
+    """Entry point; ``--check`` exits 1 when it is out of date."""
+    generated.command("tools.county.asyncapi", __doc__, PAGE, lambda _before: text())
 
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
 Invariant: the section is made of the same table as ``docs/asyncapi.yaml``; the rest of the page is left as it is.
 """
 
-import argparse
 import json
 import pathlib
-import sys
 from typing import Final
 
-from configs.files import write_atomically
 from tools.bench.marked import put
+from tools.build import generated
 from tools.county.messages import MESSAGES
 
 PAGE: Final = pathlib.Path(__file__).resolve().parents[2] / "docs" / "platform.md"
@@ -34,19 +32,8 @@ def section() -> str:
 
 
 def main() -> None:
-    """Entry point; ``--check`` exits 1 when the section is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path", nargs="?", type=pathlib.Path, default=PAGE)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    page = arguments.path.read_text(encoding="utf-8")
-    wanted = put(page, SECTION, section())
-    if arguments.check:
-        if page != wanted:
-            print(f"{arguments.path} is out of date: python -m tools.county.examples", file=sys.stderr)
-            sys.exit(1)
-        return
-    write_atomically(arguments.path, wanted.encode(), mode=0o644)
+    """Entry point; ``--check`` exits 1 when it is out of date."""
+    generated.command("tools.county.examples", __doc__, PAGE, lambda before: put(before, SECTION, section()))
 
 
 if __name__ == "__main__":
