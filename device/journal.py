@@ -196,7 +196,8 @@ class JournalWriter:
             with self._changed:
                 self._stream, self._last_seq, self._lost = store.stream, store.last_seq, Losses(store.lost)
                 self._changed.notify_all()
-            if store.created and (before is not None or self._aside is not None):
+            # The bridge may have seen the new file already, and written its stream into the cursor.
+            if store.created and (before not in (None, store.stream) or self._aside is not None):
                 self._losing_upto = None
                 self._tell({"state": "new_stream", "before": before, "aside": self._aside})
                 self._aside = None

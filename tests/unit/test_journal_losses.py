@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from device.events import EventClass, EventKind
 from device.journal import JournalWriter
-from device.journal_store import CLASS_OF
+from device.journal_store import CLASS_OF, Store
 from device.outbox_cursor import CURSOR_FILE, Cursor, read
 from hal.clock import SYSTEM_CLOCK
 from tests.support.journals import FlakyDisk, event, numbers, rows_of, wait_for
@@ -165,6 +165,22 @@ def test_a_journal_that_went_while_nothing_ran_is_told_by_the_cursor(path: pathl
 
 def test_a_first_journal_has_nothing_to_tell(path: pathlib.Path, writer: JournalWriter) -> None:
     journal(writer, range(2))
+    assert told(path) == []
+
+
+def test_a_bridge_that_sees_the_first_journal_before_its_writer_looks_makes_it_no_second(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = Store.hold_reserve
+
+    def bridge_is_quicker(store: Store) -> bool:
+        path.with_name(CURSOR_FILE).write_bytes(Cursor(store.stream).encoded())
+        return reserve(store)
+
+    monkeypatch.setattr(Store, "hold_reserve", bridge_is_quicker)
+    writer = JournalWriter(path, SYSTEM_CLOCK)
+    assert writer.flush(10)
+    writer.close()
     assert told(path) == []
 
 
