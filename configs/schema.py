@@ -551,8 +551,8 @@ class Voice(Strict):
 
 class DetectorSettings(Strict):
     manifest: str | None = setting(
-        "检测模型:standard(不填即是)、tiny(给 Pi 4,快一倍),或清单路径",
-        "the model: standard (taken if empty), tiny (for a Pi 4, twice as fast), or the path of a manifest",
+        "检测模型:standard(不填即是)、tiny(给 Pi 4,更快),或清单路径",
+        "the model: standard (taken if empty), tiny (for a Pi 4, faster), or the path of a manifest",
         default=None,
     )
     threshold: float | None = setting(

@@ -10,9 +10,9 @@ import json
 import logging
 import pathlib
 import sys
-import tempfile
 from typing import Any
 
+from configs.files import write_atomically
 from device.provisioning.boot import boot
 from device.provisioning.enrolment import EnrolmentError
 from device.provisioning.place import Place
@@ -66,9 +66,7 @@ def _put(place: Place, file: pathlib.Path) -> None:
     with file.open("rb") as source:
         data = source.read(MAX_PACKED_BYTES + 1)
     place.inbox.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=place.inbox, prefix=".", delete=False) as copy:
-        copy.write(data)
-    pathlib.Path(copy.name).replace(place.inbox / "by_hand.bundle")
+    write_atomically(place.inbox / "by_hand.bundle", data)
 
 
 def _print(said: dict[str, Any], code: int) -> int:

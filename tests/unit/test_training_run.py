@@ -310,6 +310,12 @@ class TestTheMeanOfTwoTrainings:
         assert len(moved) > 50
         for name in moved:
             np.testing.assert_allclose(mean[name], (one[name] + other[name]) / 2, rtol=1e-4, atol=1e-6)
+        networks = [onnx.load(str(folder / "model.onnx")) for folder in trained]
+        uneven = {t.name: onnx.numpy_helper.to_array(t) for t in average.mean(networks, [0.8, 0.2]).graph.initializer}
+        name = max(moved, key=lambda key: np.abs(one[key] - other[key]).max())
+        np.testing.assert_allclose(uneven[name], 0.8 * one[name] + 0.2 * other[name], rtol=1e-4, atol=1e-6)
+        with pytest.raises(ValueError, match="1 shares for 2 networks"):
+            average.mean(networks, [1.0])
         picture = np.full((1, 64, 64, 3), 90, np.uint8)
         whole, small = (
             ort.InferenceSession(str(tmp_path / "mean" / name)).run(None, {"image": picture})
