@@ -51,6 +51,7 @@ from device.ipc import EXIT_RESTART
 from device.journal_reader import JOURNAL_FILE, JournalError, JournalReader
 from device.outbox_cursor import CURSOR_FILE
 from device.provisioning import enrolment
+from device.provisioning import outcome as outcomes
 from device.site import section_hashes
 from hal.clock import NS_PER_MS, NS_PER_S, Clock, boot_id, iso_utc
 
@@ -252,7 +253,7 @@ class Bridge:
             if any(running.get(name, value) != value for name, value in self._sections.items()):
                 log.info("event=config_changed effect=restart")
                 return True
-            reported = config_reported(seen.status)
+            reported = config_reported(seen.status, outcomes.read(self._state_dir / enrolment.FOLDER))
             if reported is not None and reported != self._wanted.get(Leaf.CONFIG_REPORTED):
                 self._version = reported.version
                 self._want(Leaf.CONFIG_REPORTED, reported)

@@ -20,6 +20,7 @@ from cloud_bridge.topics import (
     PartHealth,
 )
 from device.chosen import Chosen
+from device.provisioning.outcome import Outcome
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -72,8 +73,8 @@ def essence(body: HealthBody) -> Any:
     )
 
 
-def config_reported(status: Mapping[str, Any]) -> ConfigReportedBody | None:
-    """The body of ``config/reported``, None when core does not say what it runs."""
+def config_reported(status: Mapping[str, Any], outcome: Outcome | None = None) -> ConfigReportedBody | None:
+    """The body of ``config/reported``, None when core does not say what it runs. ``outcome``: of the last bundle."""
     config = _mapping(status.get("config"))
     sha256 = _text(config.get("sha256"))
     if sha256 is None:
@@ -82,7 +83,11 @@ def config_reported(status: Mapping[str, Any]) -> ConfigReportedBody | None:
     with contextlib.suppress(ValueError):  # a core of another version; the rest is still worth telling
         layers = None if config.get("layers") is None else Chosen.model_validate(config["layers"])
     return ConfigReportedBody(
-        sha256=sha256, version=_text(status.get("version")), sections=section_hashes_in(status), layers=layers
+        sha256=sha256,
+        version=_text(status.get("version")),
+        sections=section_hashes_in(status),
+        layers=layers,
+        outcome=outcome,
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from device.chosen import Chosen
 from device.journal_reader import Row
+from device.provisioning.outcome import Outcome
 
 ROOT = "sentinel/v1"
 
@@ -211,6 +212,11 @@ class ConfigReportedBody(Payload):
     layers: Chosen | None = said(
         "县里下发的版本、试运行、退回、现场临时改动;没登记的节点没有",
         "the county's issue, trial, revert and changes by hand; none where the node is not enrolled",
+        default=None,
+    )
+    outcome: Outcome | None = said(
+        "县里上一个配置包的下场;还没收到过为空",
+        "what became of the county's last bundle; none before the first",
         default=None,
     )
 

@@ -54,6 +54,9 @@ class Chosen(_Said):
     runs: Runs = _field("跑的是哪一份", "which configuration runs")
     version: int | None = _field("县里的第几版", "version of the county's issue", default=None)
     reverted: Reverted | None = _field("最近退回的", "what was taken back last", default=None)
+    site_sha256: str | None = _field(
+        "杆上站点文件的 sha256", "sha256 of the site file as it lies at the pole", default=None
+    )
     local: tuple[LocalChange, ...] = _field("现场临时改动", "changes made by hand", default=())
     problem: str | None = _field("选择上的问题", "what is wrong with the choice, in words", default=None)
 

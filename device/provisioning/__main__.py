@@ -40,9 +40,9 @@ def main(argv: list[str] | None = None) -> int:
             return _print(said.model_dump(mode="json"), code)
         return _run(place, args.file)
     except EnrolmentError as error:
-        return _print({"outcome": "refused", "why": str(error)}, BAD_INPUT)
+        return _print({"what": "refused", "why": str(error)}, BAD_INPUT)
     except OSError as error:
-        return _print({"outcome": "failed", "why": str(error)}, FAULT)
+        return _print({"what": "failed", "why": str(error)}, FAULT)
 
 
 def _run(place: Place, file: pathlib.Path | None) -> int:
@@ -50,13 +50,13 @@ def _run(place: Place, file: pathlib.Path | None) -> int:
 
     if file is not None:
         if not place.is_enrolled:
-            return _print({"outcome": "refused", "why": "this node was never enrolled: sentinel enroll"}, BAD_INPUT)
+            return _print({"what": "refused", "why": "this node was never enrolled: sentinel enroll"}, BAD_INPUT)
         _put(place, file)
     told = Provision(place).run()
     if told is not None:
-        return _print(told.as_json(), told.exit_code)
+        return _print(told.model_dump(mode="json"), told.exit_code)
     why = "another process watches a trial and takes it from the inbox" if list(inbox_files(place.inbox)) else None
-    return _print({"outcome": None, "why": why}, OK)
+    return _print({"what": None, "why": why}, OK)
 
 
 def _put(place: Place, file: pathlib.Path) -> None:

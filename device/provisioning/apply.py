@@ -7,10 +7,8 @@ runs; what was taken back is not tried again until it is offered again. One proc
 """
 
 import contextlib
-import dataclasses
-import enum
 import fcntl
-import json
+import hashlib
 import logging
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +17,13 @@ from typing import Any
 from configs import bundle
 from configs.bundle import BundleError
 from configs.errors import ConfigError
-from configs.files import write_atomically
 from configs.loader import load_site
 from device import chosen, control, ipc
 from device.chosen import Runs
 from device.provisioning import enrolment
+from device.provisioning import outcome as outcomes
 from device.provisioning.gate import SETTLE_S, Gate, Verdict, faults
+from device.provisioning.outcome import Outcome, What
 from device.provisioning.place import Made, Place
 from device.provisioning.slots import Slot, SlotsError, State
 from device.site import config_hash
@@ -35,46 +34,10 @@ LOOK_S = 0.5
 """How often a trial is looked at, and the inbox meanwhile: the county's order to go back has to be heard soon."""
 
 RELOAD_TIMEOUT_S = 10.0
-OUTCOME_FILE = "outcome.json"
 LOCK_FILE = ".provision"
 
 Ask = Callable[..., Any]
 """``device.control.call`` for one node: ``ask(verb, timeout_s=…)``."""
-
-
-class What(enum.StrEnum):
-    """What became of a bundle."""
-
-    CONFIRMED = "confirmed"
-    REVERTED = "reverted"
-    REFUSED = "refused"
-    NOT_IN_WAVE = "not_in_wave"
-    NOTHING_NEW = "nothing_new"
-    REVERTED_BEFORE = "reverted_before"
-    ON_TRIAL = "on_trial"
-
-
-EXIT_CODES: Mapping[What, int] = {What.REVERTED: 1, What.REFUSED: 2}
-"""DESIGN.md §5: 1 fault found, 2 bad input; everything else is as it should be."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
-    """``version`` of the county's issue where it is known; ``code`` and ``why`` of a refusal, ``why`` of a revert."""
-
-    what: What
-    version: int | None = None
-    code: str | None = None
-    why: str | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """Of the process."""
-        return EXIT_CODES.get(self.what, 0)
-
-    def as_json(self) -> dict[str, Any]:
-        """For the line on standard output and for ``outcome.json``."""
-        return {"outcome": self.what.value, "version": self.version, "code": self.code, "why": self.why}
 
 
 class Provision:
@@ -112,7 +75,9 @@ class Provision:
         """Deals with the newest bundle; those before it say nothing any more. Removed when all is on disk."""
         found = inbox_files(self._place.inbox)
         if found:
-            self._outcome(self._take(found[-1]))
+            with found[-1].open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            self._outcome(self._take(found[-1]).model_copy(update={"bundle": sha256}))
             for path in found:
                 path.unlink(missing_ok=True)
 
@@ -125,10 +90,10 @@ class Provision:
             to = Addressee(whose.county, whose.group, whose.node)
             found = verify(bundle.read(path), self._place.county, to)
         except BundleError as error:
-            return Outcome(What.REFUSED, code=error.code, why=str(error))
+            return Outcome(what=What.REFUSED, code=error.code, why=str(error))
         targets = [target for target in (found.group, found.node) if target is not None]
         if not all(target.wave.includes(whose.node) for target in targets):
-            return Outcome(What.NOT_IN_WAVE, found.version)
+            return Outcome(what=What.NOT_IN_WAVE, version=found.version)
         return self._offered(
             Slot(
                 version=found.version,
@@ -151,22 +116,22 @@ class Provision:
                 state = State()
             good = self._slot(state.good)
             if state.trial is not None and slot.says_the_same(self._slot(state.trial.slot)):
-                return Outcome(What.ON_TRIAL, slot.version)
+                return Outcome(what=What.ON_TRIAL, version=slot.version)
             if slot.says_the_same(good):
                 if state.trial is None:
-                    return Outcome(What.NOTHING_NEW, slot.version)
+                    return Outcome(what=What.NOTHING_NEW, version=slot.version)
                 return self._revert("the county went back", slot.version)
             if state.trial is None and state.reverted is not None and state.reverted.offer == slot.offer:
-                return Outcome(What.REVERTED_BEFORE, slot.version, why=state.reverted.why)
+                return Outcome(what=What.REVERTED_BEFORE, version=slot.version, why=state.reverted.why)
             try:
                 self._place.make(slot, local, damaged)
             except ConfigError as error:
                 why = "; ".join(problem.render("en") for problem in error.problems)
-                return Outcome(What.REFUSED, slot.version, "config", why)
+                return Outcome(what=What.REFUSED, version=slot.version, code="config", why=why)
             if state.trial is not None:
                 before = state.trial.before  # what the trial before this one broke is no reason to excuse this one
             self._begun = slots.begin(slot, before).running
-        return Outcome(What.ON_TRIAL, slot.version)
+        return Outcome(what=What.ON_TRIAL, version=slot.version)
 
     # --- a trial -------------------------------------------------------------------------------------------------
 
@@ -197,7 +162,7 @@ class Provision:
                 gate = Gate(before, sha256, slot.trial_s, self._clock.monotonic_ns())
         if self._on_trial() is None and (self._told is None or self._told.what is What.ON_TRIAL):
             back = self._state().reverted  # by the counter of starts
-            self._outcome(Outcome(What.REVERTED, slot.version, why=None if back is None else back.why))
+            self._outcome(Outcome(what=What.REVERTED, version=slot.version, why=None if back is None else back.why))
 
     def _start(self, number: int) -> tuple[Slot, Mapping[str, str], Made, float] | None:
         """Compiles what is on trial and has core take it: (slot, faults before, what was made, seconds to settle)."""
@@ -224,7 +189,7 @@ class Provision:
             if self._on_trial() != number:
                 return
             self._place.tell(self._place.slots.confirm(), made, slot)
-        self._outcome(Outcome(What.CONFIRMED, slot.version))
+        self._outcome(Outcome(what=What.CONFIRMED, version=slot.version))
 
     def _revert(self, why: str, version: int | None) -> Outcome:
         """Takes back what is on trial and runs the last good again; the lock is held."""
@@ -232,7 +197,7 @@ class Provision:
         self._run_good()
         if version is None and state.reverted is not None:
             version = state.reverted.version
-        return Outcome(What.REVERTED, version, why=why)
+        return Outcome(what=What.REVERTED, version=version, why=why)
 
     # --- what runs -----------------------------------------------------------------------------------------------
 
@@ -308,10 +273,7 @@ class Provision:
     def _outcome(self, outcome: Outcome) -> None:
         """Keeps it for the bridge, where it is news."""
         self._told = outcome
-        data = json.dumps(outcome.as_json(), ensure_ascii=False).encode()
-        path = self._place.county / OUTCOME_FILE
-        if not path.exists() or path.read_bytes() != data:
-            write_atomically(path, data)
+        outcomes.write(self._place.county, outcome)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:

@@ -7,6 +7,7 @@ never the county's or the site's; who changes slots, site file or compiled files
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 import pathlib
 from collections.abc import Iterator
@@ -145,11 +146,17 @@ class Place:
             runs=runs,
             version=None if slot is None else slot.version,
             reverted=reverted_in(state),
+            site_sha256=self._site_sha256(),
             local=local_changes(made.local, self.moment()),
             problem=problem or made.problem,
         )
         chosen.write(self.run_dir, said)
         return said
+
+    def _site_sha256(self) -> str | None:
+        """The office checks what it signs against its own copy of this file, and has to know when they part."""
+        data = _bytes(self.site_path)
+        return None if data is None else hashlib.sha256(data).hexdigest()
 
 
 def reverted_in(state: State) -> chosen.Reverted | None:

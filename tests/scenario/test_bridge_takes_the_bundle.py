@@ -11,13 +11,14 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from cloud_bridge.mqtt import MAX_PACKET_BYTES, Disconnected, Link, Message, Received, Subscription
-from cloud_bridge.topics import HealthBody
+from cloud_bridge.topics import ConfigReportedBody, HealthBody
 from configs.bundle import MAX_PACKED_BYTES
 from device.journal import JournalWriter
-from device.provisioning import enrolment
+from device.provisioning import enrolment, outcome
 from device.provisioning.enrolment import Enrolment
+from device.provisioning.outcome import Outcome, What
 from hal.clock import SYSTEM_CLOCK
-from tests.support.county import Node, site
+from tests.support.county import FakeCore, Node, site
 from tests.support.journals import wait_for
 from tests.support.mosquitto import Mosquitto, Subscriber
 
@@ -246,3 +247,22 @@ def test_a_message_that_its_reader_fails_on_is_a_lost_connection_and_not_a_silen
 
     wait_for(lost, "the end of the connection and its reason")
     link.close()
+
+
+def test_what_became_of_a_bundle_is_told_as_soon_as_provision_wrote_it_down(broker: Mosquitto, node: Node) -> None:
+    core = FakeCore(node.run_dir, node.config)
+    county = Subscriber(broker.port)
+    try:
+        with node.bridge():
+            county.wait(lambda: bool(county.on("config/reported")), "the configuration")
+            assert reported(county)[-1].outcome is None, "nothing came yet"
+            refused = Outcome(what=What.REFUSED, bundle="ab" * 32, code="bomb", why="too big when unpacked")
+            outcome.write(node.state_dir / "county", refused)
+            county.wait(lambda: reported(county)[-1].outcome == refused, "the refusal")
+    finally:
+        county.close()
+        core.close()
+
+
+def reported(county: Subscriber) -> list[ConfigReportedBody]:
+    return [ConfigReportedBody.model_validate(heard.envelope.body) for heard in county.on("config/reported")]

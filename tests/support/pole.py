@@ -16,8 +16,9 @@ from device.chosen import Chosen
 from device.control import NotRunningError
 from device.health import Health
 from device.provisioning import enrolment, trusted
-from device.provisioning.apply import Outcome, Provision
+from device.provisioning.apply import Provision
 from device.provisioning.boot import boot
+from device.provisioning.outcome import Outcome
 from device.provisioning.place import Place
 from device.provisioning.slots import Slot
 from device.site import config_hash

@@ -1,5 +1,6 @@
 """A node and the county's word: what it tries, confirms and takes back; what runs when nothing is right."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -13,8 +14,10 @@ from configs import loader
 from configs.local_layer import KEEP_EVERY_S, LIFE_S, LocalLayer
 from device import chosen, ipc
 from device.chosen import Runs
-from device.provisioning.apply import LOOK_S, OUTCOME_FILE, Provision, What
+from device.provisioning import outcome as outcomes
+from device.provisioning.apply import LOOK_S, Provision
 from device.provisioning.boot import BOTH_BAD, NOTHING_RUNS, boot
+from device.provisioning.outcome import What
 from device.provisioning.place import COMPILED, LEFT_OUT
 from device.provisioning.slots import MOST_STARTS, STATE_FILE
 from device.provisioning.wave import Wave, everyone
@@ -50,7 +53,8 @@ def told(pole: Pole) -> chosen.Chosen:
 def what(pole: Pole, packed: bytes) -> What:
     outcome = pole.takes(packed)
     assert outcome is not None
-    assert json.loads((pole.place.county / OUTCOME_FILE).read_bytes()) == outcome.as_json()
+    assert outcomes.read(pole.place.county) == outcome, "for the bridge"
+    assert outcome.bundle in (None, hashlib.sha256(packed).hexdigest())
     assert not list(pole.place.inbox.iterdir())
     return outcome.what
 
@@ -61,6 +65,7 @@ def test_a_good_configuration_is_on_trial_for_its_time_and_then_confirmed(pole: 
     assert 40 <= (pole.clock.monotonic_ns() - started_ns) / NS_PER_S < 40 + 2 * LOOK_S
     assert pole.core.hold_s == 5
     assert (told(pole).runs, told(pole).version) == (Runs.GOOD, pole.good and pole.good.version)
+    assert told(pole).site_sha256 == hashlib.sha256(pole.place.site_path.read_bytes()).hexdigest()
 
 
 def test_a_trial_of_no_time_is_confirmed_at_once(pole: Pole, office: Office) -> None:

@@ -19,6 +19,7 @@ JOURNAL_STREAM: Final = "0b8f6c1e-8f0a-4f57-8a53-0d4f7f1f9a20"
 BRIDGE_STREAM: Final = "c2a1f1de-5b3c-4b7e-9a0d-6f1e2d3c4b5a"
 CONFIG_SHA256: Final = "9c56cc51b374c3ba189210d5b6d4bf57790d351c96c47c02190ecf1e430635ab"
 POLICY_SHA256: Final = "2c624232cdd221771294dfbb310aca000a0df6ac8b66b696d90ef06fdefb64a3"
+SITE_SHA256: Final = "fbae041b02c41ed0fd8a4efb039bc780dd6af4a1f0c420f42561ae705dda43fe"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,9 +131,11 @@ MESSAGES: Final[tuple[Message, ...]] = (
                 "runs": "good",
                 "version": 12,
                 "reverted": None,
+                "site_sha256": SITE_SHA256,
                 "local": [{"path": "policy.hold_s", "hours_left": 71}],
                 "problem": None,
             },
+            "outcome": {"what": "confirmed", "version": 12, "bundle": None, "code": None, "why": None},
         },
     ),
     _state(
