@@ -138,14 +138,15 @@ def address_of(url: str) -> tuple[str, int, bool]:
 
 
 class Link:
-    """One node's connection to one broker. ``on_signal`` is called (from other threads) when ``signals`` has news;
-    ``subscriptions`` says before each connection what is wanted on it."""
+    """One client's connection to one broker. ``will``: what the broker says of it when it is lost, for a node.
+    ``on_signal`` is called (from other threads) when ``signals`` has news; ``subscriptions`` says before each
+    connection what is wanted on it."""
 
     def __init__(
         self,
         settings: BridgeSettings,
         client_id: str,
-        will: Callable[[], Message],
+        will: Callable[[], Message] | None,
         clock: Clock,
         on_signal: Callable[[], None],
         *,
@@ -307,10 +308,11 @@ class Link:
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # whoever publishes keeps to what the broker allows
         client.on_socket_open = _no_delay
-        will = self._will()
-        properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
-        properties.WillDelayInterval = 0
-        client.will_set(will.topic, will.payload, qos=1, retain=will.retain, properties=properties)
+        if self._will is not None:
+            will = self._will()
+            properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+            properties.WillDelayInterval = 0
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain, properties=properties)
         if settings.username is not None:
             password = None
             if settings.password_file is not None:

@@ -75,14 +75,14 @@ class PlayedCore:
 class Pole:
     """A node in ``folder``, enrolled with an office's county, started with its site file."""
 
-    def __init__(self, folder: pathlib.Path, office: Office) -> None:
+    def __init__(self, folder: pathlib.Path, office: Office, node: str = NODE.node, group: str = NODE.group) -> None:
         self.folder = folder
         self.clock = VirtualClock()
         self.place = Place(folder / "site.yaml", folder / "run", folder / "state", self.clock)
         self.place.inbox.mkdir(parents=True)
-        self.place.site_path.write_text(site_text("n0001"), encoding="utf-8")
+        self.place.site_path.write_text(site_text(node), encoding="utf-8")
         trusted.save(self.place.county, trusted.begin(office.repository.files["1.root.json"]))
-        enrolment.write(self.place.state_dir, enrolment.Enrolment(county=COUNTY, group=NODE.group, node=NODE.node))
+        enrolment.write(self.place.state_dir, enrolment.Enrolment(county=COUNTY, group=group, node=node))
         self.core = PlayedCore(self.place.run_dir)
         self.start()
 
@@ -111,7 +111,7 @@ class Pole:
 
     def keep(self) -> pathlib.Path:
         """A copy of all its files, for ``again``."""
-        kept = self.folder.with_name("kept")
+        kept = self.folder.with_name(f"{self.folder.name}_kept")
         shutil.copytree(self.folder, kept)
         return kept
 

@@ -13,6 +13,9 @@ from tools.county import NODE_OPTIONS
 VERBS: Mapping[str, tuple[str, str]] = {
     "command": ("tools.county.command:command", N_("Ask one node to do something and wait for its answer")),
     "config": ("tools.county.config:command", N_("Check the county's folder, show what it changes on which nodes")),
+    "rollout": ("tools.county.rollout.cli:rollout", N_("Change the whole county, in waves")),
+    "status": ("tools.county.status:status", N_("Show which nodes are there, well, and what they run")),
+    "serve": ("tools.county.serve:serve", N_("Keep the bundles at the broker and drive the rollout")),
     "ca": ("tools.county.ca.cli:ca", N_("The county's certificate authority")),
     "enroll": ("tools.county.ca.cli:enroll", N_("Make the one-time package with which a node joins")),
     "sign": ("tools.county.ca.cli:sign", N_("Answer a node's request with its certificate")),

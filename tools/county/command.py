@@ -20,10 +20,8 @@ from cloud_bridge.topics import Leaf, NodeTopics, decode
 from device.cli.common import FAULT, NOT_RUNNING, Verb, emit, fail
 from device.cli.language import _
 from tools.county import NODE_OPTIONS
-from tools.county.desk import now, told
+from tools.county.desk import broker_options, now, told
 from tools.county.trust.cli import keys_option, keys_ring, repository_option
-
-_FILE = click.Path(path_type=pathlib.Path, dir_okay=False, exists=True)
 
 
 @click.command(
@@ -40,9 +38,7 @@ _FILE = click.Path(path_type=pathlib.Path, dir_okay=False, exists=True)
 @click.argument("arguments", metavar="[KEY=VALUE]...", nargs=-1)
 @repository_option
 @keys_option
-@click.option("--broker", help="mqtts://host:port")
-@click.option("--ca", type=_FILE, help=_("The county's authority (ca.pem)."))
-@click.option("--cert", type=_FILE, help=_("The office's certificate and key, one file."))
+@broker_options(required=False)
 @click.option(
     "--wait", "wait_s", type=click.IntRange(1, 3600), default=30, show_default=True, help=_("Seconds to wait.")
 )

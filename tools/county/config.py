@@ -5,7 +5,6 @@ Exit 0 when it is (warnings pass), 2 when anything is wrong: nothing of such a f
 
 import json
 import pathlib
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,9 +18,10 @@ from tools.county import NODE_OPTIONS
 from tools.county.checking import Checked, SharedCheck, Told, check
 from tools.county.diff import ABSENT, Change, Diff, diff
 from tools.county.folder import Reader, read
+from tools.county.nodes import node_list
 
 FEW = 6
-"""Different new values of one key that are written out; more of them are counted. Runs of nodes likewise."""
+"""Different new values of one key that are written out; more of them are counted."""
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=pathlib.Path)
 
@@ -66,16 +66,18 @@ def check_command(folder: pathlib.Path) -> None:
 def diff_command(old: pathlib.Path, folder: pathlib.Path) -> None:
     """Both must pass their check: what a wrong folder would do is not known."""
     reader, shared = Reader(), SharedCheck()
-    states = []
-    for path in (old, folder):
-        checked = _checked(path, reader, shared)
-        if not checked.is_right:
-            data = {"folder": str(path), "problems": [_told_json(told) for told in checked.problems]}
-            last = _("{folder} is wrong; see sentinel-county config check.").format(folder=path)
-            fail(BAD_INPUT, "\n".join([*_told_lines(checked.problems), last]), data)
-        states.append(checked)
-    found = diff(*states)
+    found = diff(*(checked_folder(path, reader, shared) for path in (old, folder)))
     emit(_diff_json(found), "\n".join(_diff_lines(found)))
+
+
+def checked_folder(path: pathlib.Path, reader: Reader | None = None, shared: SharedCheck | None = None) -> Checked:
+    """The folder at ``path``, right for every node; ends the verb where it is not."""
+    checked = _checked(path, reader or Reader(), shared or SharedCheck())
+    if not checked.is_right:
+        data = {"folder": str(path), "problems": [_told_json(told) for told in checked.problems]}
+        last = _("{folder} is wrong; see sentinel-county config check.").format(folder=path)
+        fail(BAD_INPUT, "\n".join([*_told_lines(checked.problems), last]), data)
+    return checked
 
 
 def _checked(path: pathlib.Path, reader: Reader, shared: SharedCheck) -> Checked:
@@ -92,41 +94,6 @@ def _watched(nodes: Sequence[str]) -> Iterator[str]:
         return
     with click.progressbar(nodes, label=_("reading"), file=sys.stderr, show_pos=True) as bar:
         yield from bar
-
-
-def node_list(nodes: Sequence[str]) -> str:
-    """Nodes as people write them: ``n0001–n0400, n0412``; a long list ends with how many more."""
-    runs = list(_runs(sorted(nodes, key=_by_number)))
-    text = ", ".join(first if first == last else f"{first}–{last}" for first, last, _count in runs[:FEW])
-    left = sum(count for _first, _last, count in runs[FEW:])
-    return text + (_(" and {count} more").format(count=left) if left else "")
-
-
-def _runs(nodes: Sequence[str]) -> Iterator[tuple[str, str, int]]:
-    """(first, last, how many) of each run of nodes that count up by one."""
-    start, previous, count = "", "", 0
-    for node in nodes:
-        if count and _next(previous) == node:
-            previous, count = node, count + 1
-            continue
-        if count:
-            yield start, previous, count
-        start, previous, count = node, node, 1
-    if count:
-        yield start, previous, count
-
-
-_NUMBERED = re.compile(r"(.*?)([0-9]+)")
-
-
-def _by_number(node: str) -> tuple[str, int]:
-    found = _NUMBERED.fullmatch(node)
-    return (node, 0) if found is None else (found[1], int(found[2]))
-
-
-def _next(node: str) -> str | None:
-    found = _NUMBERED.fullmatch(node)
-    return None if found is None else f"{found[1]}{int(found[2]) + 1:0{len(found[2])}d}"
 
 
 def _on(nodes: Sequence[str]) -> str:

@@ -2,7 +2,9 @@
 
 import contextlib
 import datetime
-from collections.abc import Iterator
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 
@@ -35,3 +37,21 @@ def told() -> Iterator[None]:
         fail_config(error)
     except (OSError, ValueError) as error:
         fail(BAD_INPUT, str(error))
+
+
+_FILE = click.Path(path_type=pathlib.Path, dir_okay=False, exists=True)
+
+
+def broker_options(required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--broker``, ``--ca`` and ``--cert``: where the office connects and as whom."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            click.option("--cert", type=_FILE, help=_("The office's certificate and key, one file.")),
+            click.option("--ca", type=_FILE, help=_("The county's authority (ca.pem).")),
+            click.option("--broker", required=required, help=_("mqtts://host:port, of the office's listener.")),
+        ):
+            command = option(command)
+        return command
+
+    return add

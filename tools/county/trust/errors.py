@@ -36,6 +36,14 @@ class TrustError(CodedError):
             "'{name}' is nothing to sign: group.yaml, files.json, nodes/ID.yaml",
         ),
         "no_group_target": Text("组「{group}」没有 group.yaml", "there is no group.yaml for group '{group}'"),
+        "presigned_key": Text(
+            "组「{group}」的密钥换过了,先前签好的作废:请重新推送",
+            "the key of group '{group}' was changed, what was signed before no longer counts: roll out anew",
+        ),
+        "presigned_old": Text(
+            "组「{group}」后来又签发过别的,先前签好的作废:请重新推送",
+            "group '{group}' was told something newer, what was signed before no longer counts: roll out anew",
+        ),
         "clock_behind": Text(
             "本机时间 {now} 早于上次签发 {last},请先校准时间",
             "this machine's clock says {now}, before the last issue at {last}: set it right first",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
@@ -85,28 +86,75 @@ def sign_group(
     """
     if not _ID.fullmatch(group) or group in _RESERVED:
         raise TrustError("bad_id", value=group, what="组 / group")
+    signed = _metadata_of(before, group, targets)
+    issue = _Issue(before, keys, now)
+    role = role_of(group)
+    if group not in before.groups:
+        issue.delegate(role, group, keys.create(role, offline=True).public)
+    issue.say(group, signed, {name: target.text for name, target in targets.items()})
+    return issue.finish()
+
+
+def presign(
+    before: Repository,
+    group: str,
+    targets: Mapping[str, Target],
+    keys: KeyRing,
+    now: datetime.datetime,
+    *,
+    version: int,
+) -> bytes:
+    """Metadata of a known group for an issue to come: ``adopt`` says it, with the online key alone.
+
+    ``version``: of the group's role then; above the one that counts when it is said. Raises TrustError.
+    """
+    signed = _metadata_of(before, group, targets)
+    signed.version = version
+    signed.expires = now.replace(microsecond=0) + VALID["targets"]
+    metadata = Metadata(signed)
+    role = role_of(group)
+    for key in keys.enough(role, before.targets.get_delegated_role(role).keyids, 1):
+        key.sign(metadata)
+    return metadata.to_bytes()
+
+
+def adopt(
+    before: Repository,
+    presigned: Mapping[str, bytes],
+    texts: Mapping[str, Mapping[str, str]],
+    keys: KeyRing,
+    now: datetime.datetime,
+) -> Repository:
+    """Says to groups what was signed for them before: ``presigned`` metadata and ``texts`` by name, for each group.
+    The online key is enough. Raises TrustError: a group's key was changed meanwhile, or it was told something newer."""
+    issue = _Issue(before, keys, now)
+    for group, data in presigned.items():
+        role = role_of(group)
+        metadata = Metadata[Targets].from_bytes(data)
+        try:
+            before.targets.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        except UnsignedMetadataError:
+            raise TrustError("presigned_key", group=group) from None
+        if metadata.signed.version <= before.role(group).version:
+            raise TrustError("presigned_old", group=group)
+        issue.say(group, metadata.signed, texts[group], data)
+    return issue.finish()
+
+
+def _metadata_of(before: Repository, group: str, targets: Mapping[str, Target]) -> Targets:
+    """What a group is told, not signed yet. Raises TrustError."""
     for name in targets:
         if not _TARGET.fullmatch(name):
             raise TrustError("bad_target", name=name)
     if "group.yaml" not in targets:
         raise TrustError("no_group_target", group=group)
-    issue = _Issue(before, keys, now)
-    role = role_of(group)
-    if group not in before.groups:
-        issue.delegate(role, group, keys.create(role, offline=True).public)
     signed = before.role(group) if group in before.groups else Targets()
     signed.targets = {}
-    for name in before.texts(group):
-        del issue.files[name]
     for name, target in sorted(targets.items()):
-        full = f"{group}/{name}"
-        data = target.text.encode("utf-8")
-        info = TargetFile.from_data(full, data, ["sha256"])
+        info = TargetFile.from_data(f"{group}/{name}", target.text.encode("utf-8"), ["sha256"])
         info.unrecognized_fields["custom"] = target.wave.as_custom()
-        signed.targets[full] = info
-        issue.files[full] = data
-    issue.targets(role, signed)
-    return issue.finish()
+        signed.targets[info.path] = info
+    return signed
 
 
 def renew(
@@ -229,6 +277,16 @@ class _Issue:
         name = f"{role}.json"
         holder = repository.root if role == "targets" else repository.targets
         self._sign(name, targets, holder.get_delegated_role(role).keyids, VALID["targets"])
+
+    def say(self, group: str, signed: Targets, texts: Mapping[str, str], presigned: bytes | None = None) -> None:
+        """Replaces what a group is told; signs for it where that was not done before."""
+        for name in self._before.texts(group):
+            del self.files[name]
+        self.files |= {f"{group}/{name}": text.encode("utf-8") for name, text in texts.items()}
+        if presigned is None:
+            self.targets(role_of(group), signed)
+        else:
+            self.files[f"{role_of(group)}.json"] = presigned
 
     def finish(self) -> Repository:
         """Signs snapshot and timestamp over it. Raises TrustError."""
