@@ -8,6 +8,8 @@ sent.
 """
 
 import contextlib
+import dataclasses
+import functools
 import json
 import logging
 import pathlib
@@ -18,7 +20,8 @@ from typing import Any, Final
 
 from cloud_bridge.command_payloads import ReplyBody
 from cloud_bridge.commands import Commands
-from cloud_bridge.core_watch import CoreWatch
+from cloud_bridge import core_watch
+from cloud_bridge.core_watch import Ask, CoreWatch
 from cloud_bridge.health import config_reported, essence, health_body, section_hashes_in
 from cloud_bridge.inbox import Inbox
 from cloud_bridge.mqtt import (
@@ -64,7 +67,7 @@ STATUS_FILE: Final = "bridge.json"
 POLL_S: Final = 0.05
 """How often the journal is asked for new events: the mean delay of an event is half of it; a poll costs some 20 µs."""
 
-STATUS_EVERY_NS: Final = NS_PER_S
+STATUS_EVERY_S: Final = 1.0
 STATE_RESERVE: Final = 4
 """Of what may be in flight, kept free for presence, health and configuration."""
 
@@ -79,8 +82,20 @@ what it then throws away. Short at first, because subscribers come back within s
 GOODBYE_S: Final = 1.0
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between two looks: at the journal, at core, and between two writes of ``bridge.json``. Whoever runs
+    hundreds of bridges in one process looks less often."""
+
+    poll_s: float = POLL_S
+    core_s: float = core_watch.POLL_S
+    status_s: float = STATUS_EVERY_S
+
+
 class Bridge:
-    """The bridge of one node. Several may run in one process. ``site.bridge`` must be set (ValueError)."""
+    """The bridge of one node. Many may run in one process. ``site.bridge`` must be set (ValueError).
+
+    ``ask`` is how it speaks with core: over core.sock unless told."""
 
     def __init__(
         self,
@@ -90,11 +105,15 @@ class Bridge:
         clock: Clock,
         *,
         backoff: Backoff | None = None,
+        ask: Ask | None = None,
+        pace: Pace | None = None,
     ) -> None:
         if site.bridge is None:
             raise ValueError("bridge: the site file has no such section; nothing to connect to")
         self._settings = site.bridge
         self._clock = clock
+        ask = ask or functools.partial(control.call, run_dir)
+        self._pace = pace or Pace()
         self._run_dir = run_dir
         self._topics = NodeTopics(site.site.id)
         hashes = section_hashes(site)
@@ -115,7 +134,7 @@ class Bridge:
             state_dir,
             state_dir / enrolment.FOLDER,
             clock,
-            lambda verb, values: control.call(run_dir, verb, values),
+            ask,
             self._report,
         )
         self._reply: ReplyBody | None = None
@@ -130,7 +149,7 @@ class Bridge:
             subscriptions=self._subscriptions,
             backoff=backoff,
         )
-        self._core = CoreWatch(run_dir, self._wake.set)
+        self._core = CoreWatch(ask, self._wake.set, self._pace.core_s)
         self._connected = False
         self._room = MAX_IN_FLIGHT
         self._in_flight: dict[tuple[int, int], Item | Leaf] = {}
@@ -148,13 +167,19 @@ class Bridge:
         self._event_error: str | None = None
         self._state_error: str | None = None
         self._cursor_error: str | None = None
-        self._status_ns = clock.monotonic_ns() - STATUS_EVERY_NS
+        self._status_every_ns = round(self._pace.status_s * NS_PER_S)
+        self._status_ns = clock.monotonic_ns() - self._status_every_ns
         self._status_connected: bool | None = None
         self._status_error = False
 
     def stop(self) -> None:
         """Asks ``run`` to end; from any thread or a signal handler."""
         self._stopping = True  # and no lock: a handler may interrupt the very line that holds it
+
+    @property
+    def bundle_bytes(self) -> int:
+        """Bytes of bundles that the broker has sent to this bridge, for measurements."""
+        return self._inbox.offered_bytes
 
     def run(self) -> int:
         """Works until ``stop`` (returns 0) or until its own part of the configuration has changed (75)."""
@@ -163,7 +188,7 @@ class Bridge:
         code = 0
         try:
             while not self._stopping:
-                self._wake.wait(POLL_S)
+                self._wake.wait(self._pace.poll_s)
                 self._wake.clear()
                 if self._turn():
                     code = EXIT_RESTART
@@ -386,7 +411,7 @@ class Bridge:
             until_ns = self._clock.monotonic_ns() + round(GOODBYE_S * NS_PER_S)
             while self._connected and self._clock.monotonic_ns() < until_ns and (self._unsent or self._in_flight):
                 self._send_states()
-                self._wake.wait(POLL_S)
+                self._wake.wait(self._pace.poll_s)
                 self._wake.clear()
                 self._take_signals()
             self._outbox.settle_all()
@@ -423,7 +448,7 @@ class Bridge:
 
     def _write_status(self, *, now: bool = False) -> None:
         now_ns = self._clock.monotonic_ns()
-        if not now and self._connected == self._status_connected and now_ns - self._status_ns < STATUS_EVERY_NS:
+        if not now and self._connected == self._status_connected and now_ns - self._status_ns < self._status_every_ns:
             return
         self._status_ns, self._status_connected = now_ns, self._connected
         health = self._outbox_health()

@@ -1,7 +1,6 @@
 """Asks core for its status once a second, on a thread of its own, so that a core that hangs delays no message."""
 
 import dataclasses
-import pathlib
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -11,6 +10,9 @@ from device import control
 POLL_S: Final = 1.0
 TIMEOUT_S: Final = 0.8
 """Poll and timeout together stay below the 2 s in which a change of health has to be sent."""
+
+Ask = Callable[..., Any]
+"""``device.control.call`` for one node: ``ask(verb, args, timeout_s=…)``. Raises ControlError."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,9 +27,10 @@ class Seen:
 class CoreWatch:
     """The last answer of core; ``on_news`` is called after each."""
 
-    def __init__(self, run_dir: pathlib.Path, on_news: Callable[[], None]) -> None:
-        self._run_dir = run_dir
+    def __init__(self, ask: Ask, on_news: Callable[[], None], every_s: float = POLL_S) -> None:
+        self._core = ask
         self._on_news = on_news
+        self._every_s = every_s
         self._stop = threading.Event()
         self._seen = Seen(0, None, "core has not been asked yet")
         self._thread = threading.Thread(target=self._run, name="core-watch", daemon=True)
@@ -50,11 +53,11 @@ class CoreWatch:
             number += 1
             self._seen = self._ask(number)
             self._on_news()
-            self._stop.wait(POLL_S)
+            self._stop.wait(self._every_s)
 
     def _ask(self, number: int) -> Seen:
         try:
-            status = control.call(self._run_dir, "status", timeout_s=TIMEOUT_S)
+            status = self._core("status", timeout_s=TIMEOUT_S)
         except (control.ControlError, ValueError, AttributeError) as error:
             return Seen(number, None, str(error))
         if not isinstance(status, Mapping):

@@ -36,13 +36,15 @@ _HALF: Final = re.compile(r"\.[0-9a-f]{64}\.bundle\..+")
 
 
 class Inbox:
-    """The inbox of one node. ``offer`` may be called from any thread, everything else from one."""
+    """The inbox of one node. ``offer`` may be called from any thread, everything else from one. ``offered_bytes``: all
+    that was offered, whatever became of it."""
 
     def __init__(self, folder: pathlib.Path, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: bytes | None = None
+        self.offered_bytes = 0
         self._too_big = 0
         self._last_too_big = False
         self._subscription_problem: str | None = None
@@ -57,6 +59,7 @@ class Inbox:
         if not payload:
             return
         with self._lock:
+            self.offered_bytes += len(payload)
             self._last_too_big = len(payload) > MAX_PACKED_BYTES
             if self._last_too_big:
                 self._too_big += 1

@@ -48,16 +48,21 @@ def load_site(path: pathlib.Path | str) -> SiteConfig:
 def read(path: pathlib.Path | str) -> Source:
     """The file's plain values and lines, unchecked. Raises ConfigError."""
     path = pathlib.Path(path)
+    text = read_text(path)
+    return parse_json(text, str(path)) if path.suffix == ".json" else parse_yaml(text, str(path))
+
+
+def read_text(path: pathlib.Path) -> str:
+    """A site file's text. Raises ConfigError."""
     file = str(path)
     try:
         if path.stat().st_size > yaml_text.MAX_BYTES:
             raise ConfigError([Problem("too_big", file=file, allowed=both(f"≤ {yaml_text.MAX_BYTES // 1024} KiB"))])
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError([Problem("not_utf8", file=file)]) from None
     except OSError as error:
         raise ConfigError([Problem("unreadable", file=file, params={"detail": error.strerror or str(error)})]) from None
-    return parse_json(text, file) if path.suffix == ".json" else parse_yaml(text, file)
 
 
 def parse_yaml(text: str, file: str = "") -> Source:

@@ -41,10 +41,11 @@ Ask = Callable[..., Any]
 
 
 class Provision:
-    """One node's provision. ``ask`` is how it speaks with core."""
+    """One node's provision. ``ask`` is how it speaks with core, ``look_s`` how often it looks at a trial."""
 
-    def __init__(self, place: Place, ask: Ask | None = None) -> None:
+    def __init__(self, place: Place, ask: Ask | None = None, *, look_s: float = LOOK_S) -> None:
         self._place = place
+        self._look_s = look_s
         self._clock = place.clock
         self._ask = ask or (lambda verb, **how: control.call(place.run_dir, verb, **how))
         self._told: Outcome | None = None
@@ -153,7 +154,7 @@ class Provision:
                     if self._on_trial() == number:
                         self._outcome(self._revert(said.why, slot.version))
                 return
-            self._clock.sleep_s(LOOK_S)
+            self._clock.sleep_s(self._look_s)
             self._place.count_on()
             self._empty_inbox()
             compiled = self._compiled_sha256()
