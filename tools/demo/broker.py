@@ -1,6 +1,7 @@
 """A real Mosquitto on a loopback port, for as long as a demonstration or a measurement lasts.
 
-Invariants: it listens on 127.0.0.1 only and keeps nothing; it dies with the process that started it.
+Invariants: by a configuration of its own it listens on 127.0.0.1 only and keeps nothing; it dies with the process that
+started it.
 """
 
 import pathlib
@@ -29,9 +30,12 @@ def installed() -> str | None:
 
 class Broker:
     """``url`` is for the site file, ``port`` for a subscriber. ``folder`` takes its config and log. With a ``port`` it
-    comes back where one was before; without, it takes a free one."""
+    comes back where one was before; without, it takes a free one. ``config``: an office's file in place of its own;
+    ``port`` is then the one that stands there."""
 
-    def __init__(self, folder: pathlib.Path, clock: Clock, *, port: int | None = None) -> None:
+    def __init__(
+        self, folder: pathlib.Path, clock: Clock, *, port: int | None = None, config: pathlib.Path | None = None
+    ) -> None:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         found = installed()
@@ -39,7 +43,7 @@ class Broker:
             raise BrokerError("mosquitto: not found; install the package mosquitto")
         for _ in range(TRIES):
             self.port = port or _free_port()
-            self._process = _start(found, self.port, folder)
+            self._process = _start(found, config or _write_config(folder, self.port), folder)
             if _listens(self.port, self._process, clock):
                 return
             self.close()
@@ -75,7 +79,7 @@ class Broker:
         self.close()
 
 
-def _start(program: str, port: int, folder: pathlib.Path) -> subprocess.Popen[bytes]:
+def _write_config(folder: pathlib.Path, port: int) -> pathlib.Path:
     config = folder / "mosquitto.conf"
     # Small messages answered at once: without set_tcp_nodelay a round trip can take 40 ms. And as on the platform page:
     # by default Mosquitto drops what it cannot give to a slow subscriber.
@@ -84,6 +88,10 @@ def _start(program: str, port: int, folder: pathlib.Path) -> subprocess.Popen[by
         "max_queued_messages 0\n",
         encoding="utf-8",
     )
+    return config
+
+
+def _start(program: str, config: pathlib.Path, folder: pathlib.Path) -> subprocess.Popen[bytes]:
     with (folder / "mosquitto.log").open("ab") as log:
         return subprocess.Popen(
             [program, "-c", str(config)],
