@@ -165,6 +165,49 @@ def test_a_change_of_one_value_in_a_county_of_twenty_groups_is_a_message_of_less
     assert len(packed) < 4000
 
 
+FIVE = {"group.yaml": Target("policy: {hold_s: 5}\n", everyone())}
+FIVE_TEXT = {"north": {"group.yaml": "policy: {hold_s: 5}\n"}}
+
+
+def presigned(office: Office, ahead: int = 1) -> dict[str, bytes]:
+    county = office.repository
+    version = county.role("north").version + ahead
+    return {"north": issue.presign(county, "north", FIVE, office.ring, office.now, version=version)}
+
+
+def test_what_was_signed_before_is_said_with_the_online_key_alone(office: Office, tmp_path: pathlib.Path) -> None:
+    office.says("north", 4, {"n0001": "policy: {hold_s: 6}\n"})
+    ready = presigned(office, ahead=3)
+    online = office.repository.root.roles["timestamp"].keyids[0]
+    for key in office.ring.folders[0].glob("*.pem"):
+        if online not in key.name:
+            key.unlink()
+    machine = KeyRing(office.ring.folders, lambda *_: pytest.fail("nobody is there"))
+    said = issue.adopt(office.repository, ready, FIVE_TEXT, machine, office.now)
+    trusted.save(tmp_path, trusted.begin(said.files["1.root.json"]))
+    found = verify(repository.bundle_of(said, "north"), tmp_path, NODE)
+    assert (found.group.text, found.node) == ("policy: {hold_s: 5}\n", None), "and nothing of what it said before"
+    assert found.version == office.repository.timestamp.version + 1
+
+
+def test_what_was_signed_before_dies_with_the_key_of_its_group(office: Office) -> None:
+    office.says("north", 4)
+    ready = presigned(office, ahead=5)
+    office.rotates("north")
+    with pytest.raises(TrustError) as refused:
+        issue.adopt(office.repository, ready, FIVE_TEXT, office.ring, office.now)
+    assert refused.value.code == "presigned_key"
+
+
+def test_what_was_signed_before_does_not_overwrite_what_was_said_since(office: Office) -> None:
+    office.says("north", 4)
+    ready = presigned(office)
+    office.says("north", 6)
+    with pytest.raises(TrustError) as refused:
+        issue.adopt(office.repository, ready, FIVE_TEXT, office.ring, office.now)
+    assert refused.value.code == "presigned_old"
+
+
 @pytest.mark.parametrize("name", ["../x.yaml", "group.yml", "nodes/N1.yaml", "nodes/a/b.yaml", "/group.yaml", "x.yaml"])
 def test_a_file_of_another_name_is_not_signed(office: Office, name: str) -> None:
     texts = {name: Target("{}\n", everyone()), "group.yaml": Target("{}\n", everyone())}

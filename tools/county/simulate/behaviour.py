@@ -59,7 +59,9 @@ def drawn(nodes: Sequence[str], offline: str, slow: str, failing: str, ill_by: s
             if count > len(free):
                 raise SimulationError("option", name=name, value=word, allowed="≤ 100%")
             named[name], free = frozenset(free[:count]), free[count:]
-    return Behaviour(named["--offline"], named["--slow"], named["--failing"], None if ill_by is None else ailment(ill_by))
+    return Behaviour(
+        named["--offline"], named["--slow"], named["--failing"], None if ill_by is None else ailment(ill_by)
+    )
 
 
 def ailment(text: str) -> Ailment:

@@ -41,7 +41,9 @@ class Order:
     def as_json(self) -> str:
         """One line."""
         sick = self.behaviour.ill_by
-        kinds = {name: sorted(getattr(self.behaviour, name) & set(self.nodes)) for name in ("offline", "slow", "failing")}
+        kinds = {
+            name: sorted(getattr(self.behaviour, name) & set(self.nodes)) for name in ("offline", "slow", "failing")
+        }
         ill_by = None if sick is None else [sick.path, sick.value]
         return json.dumps({"nodes": self.nodes, "offline_for_s": self.offline_for_s, "ill_by": ill_by, **kinds})
 
