@@ -18,9 +18,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
+from cloud_bridge import core_watch
 from cloud_bridge.command_payloads import ReplyBody
 from cloud_bridge.commands import Commands
-from cloud_bridge import core_watch
 from cloud_bridge.core_watch import Ask, CoreWatch
 from cloud_bridge.health import config_reported, essence, health_body, section_hashes_in
 from cloud_bridge.inbox import Inbox
@@ -32,6 +32,7 @@ from cloud_bridge.mqtt import (
     Disconnected,
     Link,
     Message,
+    Received,
     Subscription,
 )
 from cloud_bridge.outbox import Item, Lane, Outbox
@@ -306,11 +307,16 @@ class Bridge:
         return [
             Subscription(
                 topics.group_bundle(whose.group),
-                lambda message: self._inbox.offer(message.payload),
+                self._bundle_came,
                 self._inbox.subscribed,
             ),
             Subscription(topics.commands, self._commands.offer, self._commands.subscribed),
         ]
+
+    def _bundle_came(self, message: Received) -> None:
+        """On paho's thread."""
+        self._inbox.offer(message.payload)
+        self._wake.set()
 
     def _report(self) -> None:
         """On the thread of the commands: the county is told everything anew."""

@@ -22,6 +22,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "replace": ("tools.county.ca.cli:replace", N_("Make a package for a node that is to get another certificate")),
     "revoke": ("tools.county.ca.cli:revoke", N_("End a node's certificate, and its packages")),
     "broker": ("tools.county.ca.cli:broker", N_("Write the configuration of the county's Mosquitto")),
+    "simulate": ("tools.county.simulate.cli:simulate", N_("Run a whole county on this machine")),
     "trust": ("tools.county.trust.cli:trust", N_("Keys, signatures and bundles of the county")),
 }
 """Verb -> where the command is, its one-line help."""

@@ -14,7 +14,7 @@ import pathlib
 import secrets
 import socket
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 from configs.errors import CodedError, Text
 from configs.files import write_atomically
@@ -62,7 +62,7 @@ voice:
 class SimulationError(CodedError):
     """The fleet cannot run; the message says why and what to do."""
 
-    messages: Mapping[str, Text] = {
+    messages: ClassVar[Mapping[str, Text]] = {
         "unfinished": Text(
             "{folder} 不是空的,也不是做完的模拟县;请换一个目录",
             "{folder} is neither empty nor a county that was finished; take another folder",

@@ -155,6 +155,12 @@ class Fleet:
             if own := sorted(wanted & set(order.nodes)):
                 self._ask(number, {"do": "on" if on else "off", "nodes": own})
 
+    def check(self) -> None:
+        """Raises SimulationError where a worker has ended by itself."""
+        for number, worker in enumerate(self._workers):
+            if worker.poll() is not None:
+                raise SimulationError("worker_gone", number=number, file=self._log(number))
+
     def account(self) -> dict[str, Any]:
         """``{"cpu_s", "peak_mb", "nodes": {node: [boots, bytes of bundles]}}`` of all workers together; ``peak_mb`` is
         their sum."""

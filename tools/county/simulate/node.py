@@ -30,9 +30,9 @@ from tools.county.simulate.county import place
 
 log = logging.getLogger(__name__)
 
-PACE: Final = Pace(poll_s=1.0, core_s=2.0, status_s=60.0)
+PACE: Final = Pace(poll_s=5.0, core_s=5.0, status_s=60.0)
 """At the pace of a pole 500 bridges would poll ten thousand times a second and leave no CPU for what they poll for. A
-signal of the broker wakes a bridge at any pace; a bundle waits for half a second in the mean, what core says for one."""
+word of the broker wakes a bridge at any pace; what core says of a change waits for 2.5 s in the mean."""
 
 TRIAL_LOOK_S: Final = 2.0
 """A look at a trial costs some 3 ms: a thousand of them twice a second would be three cores."""

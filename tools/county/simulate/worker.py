@@ -26,6 +26,7 @@ STACK_BYTES: Final = 512 * 1024
 """Four threads a node: at the system's 8 MB a thousand nodes would reserve 32 GB of addresses."""
 
 LOOK_S: Final = 0.5
+_KINDS: Final = ("offline", "slow", "failing")
 GOODBYE_S: Final = 5.0
 
 
@@ -52,8 +53,8 @@ class Order:
         """The order in a line."""
         said = json.loads(line)
         ill_by = None if said["ill_by"] is None else Ailment(tuple(said["ill_by"][0]), said["ill_by"][1])
-        kinds = (frozenset(said[name]) for name in ("offline", "slow", "failing"))
-        return Order(said["nodes"], Behaviour(*kinds, ill_by), said["offline_for_s"])
+        offline, slow, failing = (frozenset(said[name]) for name in _KINDS)
+        return Order(said["nodes"], Behaviour(offline, slow, failing, ill_by), said["offline_for_s"])
 
 
 class Worker:
@@ -84,7 +85,7 @@ class Worker:
                 continue
             if not line:
                 break
-            print(json.dumps(self.answer(json.loads(line))), flush=True)  # noqa: T201 - the answer
+            print(json.dumps(self.answer(json.loads(line))), flush=True)
         self.answer({"do": "off", "nodes": list(self._nodes)})
         end_ns = SYSTEM_CLOCK.monotonic_ns() + round(GOODBYE_S * NS_PER_S)
         for node in self._nodes.values():
