@@ -6,7 +6,7 @@ SIM := .venv/.sim
 MUTATION := .venv/.mutation
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test sim check asyncapi bench evidence evaluate evaluate-detector ratchet mutants nightly system build lock golden docs clean
+.PHONY: help demo test sim check asyncapi bench evidence evidence-ota evaluate evaluate-detector ratchet mutants nightly system build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +40,9 @@ bench: build  ## 微基准与短测 / micro-benchmarks and a short bench
 
 evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
 	$(PY) -m tools.bench.evidence
+
+evidence-ota: build  ## 测县里下发的全部指标(千节点车队,约半小时)/ every figure of the county office, with a fleet of a thousand nodes
+	$(PY) -m tools.county.evidence
 
 evaluate: sim  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
 	$(PY) -m tools.evaluate --write

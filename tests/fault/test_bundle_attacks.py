@@ -694,6 +694,7 @@ def everything_on(folder: pathlib.Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*"))}
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("case", ATTACKS, ids=lambda case: case.sentence)
 def test_an_attack_is_refused_by_its_name_and_leaves_no_trace(case: Attack, scene: Scene, node: pathlib.Path) -> None:
     packed = case.make(scene)

@@ -15,6 +15,7 @@ from tools.county.trust import issue, repository
 from tools.county.trust.repository import Repository
 
 
+@pytest.mark.killed
 @pytest.mark.parametrize("role", ["north", "online", "targets", "timestamp"])
 def test_a_killed_office_finds_the_old_repository_or_the_new_one(tmp_path: pathlib.Path, role: str) -> None:
     office = Office(tmp_path / "keys")

@@ -10,7 +10,7 @@ from tests.support.killed import killed_before
 from tests.support.office import Office
 from tests.support.pole import ILL_HOLD_S, Pole
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.killed]
 
 OLD_HOLD_S, NEW_HOLD_S = 4.0, 5.0
 

@@ -11,7 +11,7 @@ from tests.support.played_county import PlayedCounty
 from tests.support.pole import ILL_HOLD_S
 from tools.county.rollout.state import Phase
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.killed]
 
 
 @pytest.mark.parametrize(

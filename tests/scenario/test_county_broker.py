@@ -138,6 +138,7 @@ def test_an_enrolled_node_is_let_in_and_its_events_arrive(
 
 
 @pytest.mark.parametrize("leaf", list(Leaf))
+@pytest.mark.attack
 def test_a_node_may_write_each_leaf_of_its_own_and_of_no_other(thief: Client, leaf: Leaf) -> None:
     assert thief.says(f"{ROOT}/n0001/{leaf.value}")
     assert not thief.says(f"{ROOT}/n0002/{leaf.value}")
@@ -158,10 +159,12 @@ def test_a_node_may_write_each_leaf_of_its_own_and_of_no_other(thief: Client, le
         "anything",
     ],
 )
+@pytest.mark.attack
 def test_a_node_gives_no_commands_and_signs_nothing(thief: Client, topic: str) -> None:
     assert not thief.says(topic)
 
 
+@pytest.mark.attack
 def test_a_node_hears_its_own_commands_and_its_own_groups_bundle_and_nothing_else(desk: Desk, thief: Client) -> None:
     county = Client(desk, desk.ca / "office.pem", port=desk.port + 1)
     told = [f"{ROOT}/_group/south/bundle", f"{ROOT}/n0002/command/say", f"{ROOT}/_group/north/bundle"]
@@ -188,6 +191,7 @@ def test_a_node_that_came_later_hears_its_group_once_the_broker_was_told(desk: D
     county.close()
 
 
+@pytest.mark.attack
 def test_a_node_cannot_throw_another_out_by_its_name(
     desk: Desk, pole: Pole, neighbour: Pole, mosquitto: CountyBroker
 ) -> None:
@@ -266,15 +270,18 @@ def test_the_county_lets_its_own_node_in(desk: Desk, pole: Pole, mosquitto: Coun
 
 
 @pytest.mark.parametrize("behind", [0, 1])
+@pytest.mark.tls_negative
 def test_without_tls_nobody_is_let_in(desk: Desk, mosquitto: CountyBroker, behind: int) -> None:
     assert knock(desk.port + behind, None) == "closed"
 
 
 @pytest.mark.parametrize("behind", [0, 1])
+@pytest.mark.tls_negative
 def test_without_a_certificate_nobody_is_let_in(desk: Desk, mosquitto: CountyBroker, behind: int) -> None:
     assert "handshake failure" in refused(desk.port + behind, context(desk.broker_folder / "ca.pem", None))
 
 
+@pytest.mark.tls_negative
 def test_old_tls_is_refused(desk: Desk, pole: Pole, mosquitto: CountyBroker) -> None:
     tls = context(pole.county / "ca.pem", pole.pair)
     tls.set_ciphers("ALL:@SECLEVEL=0")
@@ -283,11 +290,13 @@ def test_old_tls_is_refused(desk: Desk, pole: Pole, mosquitto: CountyBroker) -> 
     assert "protocol version" in knock(desk.port, tls)
 
 
+@pytest.mark.tls_negative
 def test_a_node_of_another_county_is_refused(desk: Desk, mosquitto: CountyBroker, tmp_path: pathlib.Path) -> None:
     stranger = Desk(tmp_path / "stranger").enrols("n0001")
     assert "unknown ca" in refused(desk.port, context(desk.broker_folder / "ca.pem", stranger.pair))
 
 
+@pytest.mark.tls_negative
 def test_a_certificate_that_is_over_is_refused(
     desk: Desk, key: PrivateKey, mosquitto: CountyBroker, tmp_path: pathlib.Path
 ) -> None:
@@ -295,6 +304,7 @@ def test_a_certificate_that_is_over_is_refused(
     assert "certificate expired" in refused(desk.port, context(desk.broker_folder / "ca.pem", over))
 
 
+@pytest.mark.tls_negative
 def test_a_certificate_that_has_not_begun_is_refused(
     desk: Desk, key: PrivateKey, mosquitto: CountyBroker, tmp_path: pathlib.Path
 ) -> None:
@@ -302,11 +312,13 @@ def test_a_certificate_that_has_not_begun_is_refused(
     assert "bad certificate" in refused(desk.port, context(desk.broker_folder / "ca.pem", early))
 
 
+@pytest.mark.tls_negative
 def test_the_certificate_of_a_broker_lets_nobody_in(desk: Desk, pole: Pole, mosquitto: CountyBroker) -> None:
     tls = context(pole.county / "ca.pem", desk.broker_folder / "broker.pem")
     assert "unsupported certificate" in refused(desk.port, tls)
 
 
+@pytest.mark.tls_negative
 def test_a_node_that_was_revoked_is_out_and_the_others_are_not(desk: Desk, mosquitto: CountyBroker) -> None:
     gone, stays = desk.enrols("n0003"), desk.enrols("n0004")
     assert [knock(desk.port, context(one.county / "ca.pem", one.pair)) for one in (gone, stays)] == ["let in"] * 2
@@ -317,6 +329,7 @@ def test_a_node_that_was_revoked_is_out_and_the_others_are_not(desk: Desk, mosqu
     assert knock(desk.port, context(stays.county / "ca.pem", stays.pair)) == "let in"
 
 
+@pytest.mark.tls_negative
 def test_after_a_replacement_the_new_certificate_counts_and_the_old_one_no_longer(
     desk: Desk, mosquitto: CountyBroker, tmp_path: pathlib.Path
 ) -> None:
@@ -365,6 +378,7 @@ def broker_pair(folder: pathlib.Path, ca: x509.Certificate, key: PrivateKey, **h
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.tls_negative
 def test_a_broker_of_another_authority_is_not_talked_to(desk: Desk, pole: Pole, tmp_path: pathlib.Path) -> None:
     key = certificates.new_key()
     ca = certificates.authority("371500", key, NOW)
@@ -372,6 +386,7 @@ def test_a_broker_of_another_authority_is_not_talked_to(desk: Desk, pole: Pole, 
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.tls_negative
 def test_a_broker_of_another_name_is_not_talked_to(
     desk: Desk, pole: Pole, key: PrivateKey, tmp_path: pathlib.Path
 ) -> None:
@@ -380,6 +395,7 @@ def test_a_broker_of_another_name_is_not_talked_to(
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.tls_negative
 def test_a_broker_whose_certificate_is_over_is_not_talked_to(
     desk: Desk, pole: Pole, key: PrivateKey, tmp_path: pathlib.Path
 ) -> None:
@@ -389,6 +405,7 @@ def test_a_broker_whose_certificate_is_over_is_not_talked_to(
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.tls_negative
 def test_a_broker_whose_certificate_has_not_begun_is_not_talked_to(
     desk: Desk, pole: Pole, key: PrivateKey, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,6 +415,7 @@ def test_a_broker_whose_certificate_has_not_begun_is_not_talked_to(
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.tls_negative
 def test_a_stolen_pole_cannot_play_the_broker(desk: Desk, pole: Pole, neighbour: Pole, tmp_path: pathlib.Path) -> None:
     assert "unsuitable certificate purpose" in refusal(desk, pole, neighbour.pair, tmp_path)
 

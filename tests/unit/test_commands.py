@@ -114,6 +114,7 @@ def test_recordings_stay_at_the_pole_and_the_oldest_go(pole: Pole) -> None:
     assert sorted((pole.state_dir / "commanded").iterdir()) == paths[-KEPT:]
 
 
+@pytest.mark.attack
 def test_the_same_again_and_an_older_one_are_refused_also_after_a_restart(pole: Pole) -> None:
     older, newer = pole.office.command("say", {"clip": "right_car"}), pole.office.command()
     assert pole.hears(newer).outcome == "done"
@@ -146,10 +147,12 @@ def test_numbers_that_cannot_be_kept_or_read_let_nothing_happen(pole: Pole) -> N
     assert pole.hears(pole.office.command()).outcome == "failed" and not pole.asked
 
 
+@pytest.mark.attack
 def test_a_command_to_another_node_is_not_this_ones(pole: Pole) -> None:
     assert pole.refuses(pole.office.command(node="n0002")) == "other_node"
 
 
+@pytest.mark.attack
 def test_at_a_synchronised_clock_a_command_counts_from_its_issue_to_its_end(pole: Pole) -> None:
     early = pole.office.command(now=pole.office.now + 10 * MINUTE)
     assert pole.refuses(early) == "future"
@@ -162,6 +165,7 @@ def test_at_a_synchronised_clock_a_command_counts_from_its_issue_to_its_end(pole
 
 @pytest.mark.parametrize("quality", [ClockQuality.RTC, ClockQuality.FLOOR])
 @pytest.mark.parametrize("year", [1970, 2038])
+@pytest.mark.attack
 def test_at_any_other_clock_the_floor_alone_judges(
     tmp_path: pathlib.Path, office: CommandingOffice, quality: ClockQuality, year: int
 ) -> None:
@@ -174,6 +178,7 @@ def test_at_any_other_clock_the_floor_alone_judges(
     assert pole.hears(office.command()).outcome == "done"
 
 
+@pytest.mark.attack
 def test_no_command_lasts(pole: Pole) -> None:
     assert pole.refuses(pole.office.command(life=61 * MINUTE)) == "too_lasting"
     assert pole.refuses(pole.office.command(life=0 * MINUTE)) == "too_lasting"
@@ -183,6 +188,7 @@ def changed(payload: bytes, **how: Any) -> bytes:
     return json.dumps(json.loads(payload) | how).encode()
 
 
+@pytest.mark.attack
 def test_only_the_key_of_the_county_commands(pole: Pole, tmp_path: pathlib.Path) -> None:
     payload = pole.office.command("say", {"clip": "right_car"})
     text = json.loads(payload)["command"]
@@ -213,6 +219,7 @@ def test_a_changed_key_counts_with_the_next_bundle_and_its_numbers_begin_anew(po
     assert pole.refuses(old) == "unknown_key"
 
 
+@pytest.mark.attack
 def test_a_county_without_a_key_for_commands_commands_nobody(pole: Pole, office: CommandingOffice) -> None:
     targets = json.loads((pole.county / "trusted.json").read_text())
     signed = json.loads(targets["files"]["targets.json"])
@@ -234,6 +241,7 @@ def test_a_county_without_a_key_for_commands_commands_nobody(pole: Pole, office:
         (bytes(MAX_COMMAND_BYTES + 1), "too_long"),
     ],
 )
+@pytest.mark.attack
 def test_what_is_no_command_is_refused_for_its_shape(pole: Pole, payload: bytes, code: str) -> None:
     assert pole.refuses(payload) == code
 
@@ -254,6 +262,7 @@ arguments = st.dictionaries(
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(verb=st.sampled_from(list(CommandVerb)), args=arguments)
+@pytest.mark.attack
 def test_no_argument_of_any_verb_can_make_a_lamp_dark_or_reach_a_file(
     pole: Pole, verb: CommandVerb, args: dict[str, Any]
 ) -> None:
@@ -286,6 +295,7 @@ def test_no_argument_of_any_verb_can_make_a_lamp_dark_or_reach_a_file(
             assert (asked, values) == ("status", {})
 
 
+@pytest.mark.attack
 def test_a_flood_is_bounded_and_counted(pole: Pole) -> None:
     for _ in range(10_000):
         pole.commands.offer(Received(f"sentinel/v1/{NODE}/command/{'x' * 60_000}", b"nonsense", False))

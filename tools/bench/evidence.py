@@ -66,7 +66,7 @@ NOTES = """
 """
 
 
-OTHERS = ("evaluate", "evaluate-fresh", "camera-state")
+OTHERS = ("evaluate", "evaluate-fresh", "camera-state", "ota")
 """Sections of the same page that ``tools.evaluate`` and ``tools.camera_state`` write, kept as they are."""
 
 
