@@ -1,5 +1,6 @@
 """What the office sees of a node: there or silent, well or not, what it runs, and where it departs from the folder."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,11 +14,19 @@ from cloud_bridge.topics import (
     PresenceBody,
 )
 from device.chosen import Chosen, LocalChange, Reverted, Runs
+from device.cli.language import set_language
 from tools.county.line import NodeSaid
 from tools.county.status import lines, state_of
 
 ONLINE = PresenceBody(state="online", reason="connected")
 OUTBOX = OutboxHealth(lag=0, backlog=0, sent=0, confirmed=0)
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    set_language("en")
+    yield
+    set_language("zh")
 
 
 def health(**changed: Any) -> HealthBody:
