@@ -19,7 +19,7 @@ from typing import Any
 
 from configs import yaml_text
 from configs.errors import ConfigError, Problem, both
-from configs.files import write_atomically
+from configs.files import give_to_owner_of, write_atomically
 from configs.yaml_text import Node
 
 HISTORY_KEPT = 5
@@ -179,6 +179,7 @@ def locked(state_dir: pathlib.Path) -> Iterator[None]:
     """Holds off a second technician between reading a site file and replacing it. Raises OSError."""
     folder = _folder(state_dir)
     with (folder / ".lock").open("w") as lock:
+        give_to_owner_of(state_dir, folder / ".lock")
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -231,7 +232,9 @@ def _push(target: pathlib.Path, data: bytes, state_dir: pathlib.Path) -> None:
 
 def _folder(state_dir: pathlib.Path) -> pathlib.Path:
     folder = state_dir / HISTORY_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        give_to_owner_of(state_dir, folder)
     return folder
 
 

@@ -34,3 +34,11 @@ def write_atomically(path: pathlib.Path, data: bytes, *, mode: int = 0o640) -> N
         os.fsync(folder_handle)
     finally:
         os.close(folder_handle)
+
+
+def give_to_owner_of(folder: pathlib.Path, path: pathlib.Path) -> None:
+    """Gives ``path`` the owner of ``folder``, as far as we may: a lock that root made at the command line would keep
+    the node, which is another user, from starting. Raises OSError."""
+    owner = folder.stat()
+    with contextlib.suppress(PermissionError):
+        os.chown(path, owner.st_uid, owner.st_gid)
