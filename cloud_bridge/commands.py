@@ -122,7 +122,7 @@ class Commands:
     def _act(self, command: Command, arguments: Payload) -> dict[str, Any]:
         match arguments:
             case SayArguments():
-                return _object(self._ask("say", {"clip": arguments.clip, "speaker": arguments.speaker}))
+                return _heard(_object(self._ask("say", {"clip": arguments.clip, "speaker": arguments.speaker})))
             case LampTestArguments():
                 return _object(self._ask("lamp", arguments.model_dump()))
             case RecordArguments():
@@ -160,6 +160,14 @@ def _self_test(status: Mapping[str, Any]) -> dict[str, Any]:
     faces = {name: face.reasons for name, face in body.faces.items() if face.health != "ok"}
     parts = {name: part.problem or part.state for name, part in body.parts.items() if part.state != "OK"}
     return {"ok": not faces and not parts and body.booting is False, "faces": faces, "parts": parts}
+
+
+def _heard(said: dict[str, Any]) -> dict[str, Any]:
+    """What core says of a clip. Raises ControlError where a speaker that was asked could not play it."""
+    silent = [f"{name}: {problem}" for name, problem in _object(said.get("speakers", {})).items() if problem]
+    if silent:
+        raise control.ControlError("; ".join(silent))
+    return said
 
 
 def _object(answer: Any) -> dict[str, Any]:

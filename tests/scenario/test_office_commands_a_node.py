@@ -1,50 +1,37 @@
 """``sentinel-county command`` and the bridge, a real Mosquitto in between: asked, done, answered, or said why not."""
 
-import datetime
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from cloud_bridge.topics import HealthBody
 from device.control import ControlServer
 from device.ipc import CORE_SOCKET
 from device.provisioning import enrolment, trusted
 from device.provisioning.enrolment import Enrolment
-from device.provisioning.verify import Addressee, Target, verify
-from device.provisioning.wave import everyone
-from hal.clock import NS_PER_S, SYSTEM_CLOCK
+from device.provisioning.verify import verify
 from tests.support.county import Node, site
 from tests.support.journals import wait_for
 from tests.support.mosquitto import Heard, Mosquitto, Subscriber
-from tools.county.command import command
-from tools.county.trust import issue, repository
-from tools.county.trust.keys import KeyRing
+from tests.support.office import COUNTY, NODE
+from tests.support.office_today import OfficeOfToday, answer
 
-NODE = "371500/n0001"
+TOPICS = f"sentinel/v1/{COUNTY}/{NODE.node}"
 
 
-class Desk:
-    """An office of today, its broker, and one node of it whose core keeps what it was asked."""
+class Desk(OfficeOfToday):
+    """An office and one node of it whose core keeps what it was asked."""
 
     def __init__(self, folder: pathlib.Path, broker: Mosquitto) -> None:
-        self.broker = broker
-        self.keys = folder / "keys"
-        self.keys.mkdir()
-        self.repository = folder / "county.json"
-        now = datetime.datetime.fromtimestamp(SYSTEM_CLOCK.wall_ns() // NS_PER_S, datetime.UTC)
-        ring = KeyRing([self.keys], lambda name, _new: name.partition("-")[0].encode())
-        made = issue.rotate(issue.create("371500", ring, now), "commands", ring, now)
-        made = issue.sign_group(made, "north", {"group.yaml": Target("policy: {hold_s: 4}\n", everyone())}, ring, now)
-        repository.save(self.repository, made)
-        self.node = Node(folder / "node", site(broker.port, NODE))
-        enrolment.write(self.node.state_dir, Enrolment(county="371500", group="north", node="n0001"))
+        super().__init__(folder, broker)
+        self.node = Node(folder / "node", site(broker.port, f"{COUNTY}/{NODE.node}"))
+        enrolment.write(self.node.state_dir, Enrolment(county=COUNTY, group=NODE.group, node=NODE.node))
         county = self.node.state_dir / enrolment.FOLDER
-        trusted.save(county, trusted.begin(made.files["1.root.json"]))
-        verify(repository.bundle_of(made, "north"), county, Addressee("371500", "north", "n0001"))
+        trusted.save(county, trusted.begin(self.repository.files["1.root.json"]))
+        verify(self.bundle(), county, NODE)
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.core = ControlServer(self.node.run_dir / CORE_SOCKET, self._answer)
 
@@ -52,11 +39,6 @@ class Desk:
         if verb != "status":
             self.asked.append((verb, args))
         return {"booting": False} if verb == "status" else dict(args)
-
-    def run(self, *words: str, send: bool = True) -> Result:
-        where = ["--repository", str(self.repository), "--keys", str(self.keys)]
-        where += ["--broker", f"mqtt://127.0.0.1:{self.broker.port}"] if send else ["--print"]
-        return CliRunner().invoke(command, ["n0001", *words, *where], input="commands\n")
 
 
 @pytest.fixture
@@ -77,10 +59,6 @@ def problem(county: Subscriber) -> str | None:
     return None if inbox is None else inbox.problem
 
 
-def answer(result: Result) -> dict[str, Any]:
-    return dict(json.loads(result.output.strip().splitlines()[-1]))
-
-
 def test_a_lamp_test_is_asked_for_done_and_answered(desk: Desk) -> None:
     with desk.node.bridge():
         wait_for(lambda: listening(desk.node), "the bridge connected")
@@ -96,12 +74,12 @@ def test_what_core_refuses_comes_back_in_its_words(desk: Desk) -> None:
     (desk.node.run_dir / CORE_SOCKET).unlink()
     with desk.node.bridge():
         wait_for(lambda: listening(desk.node), "the bridge connected")
-        result = desk.run("say", "clip=right_car")
+        result = desk.run("say", "clip=right_vehicle")
     assert result.exit_code == 1 and "core.sock" in answer(result)["why"]
 
 
 def test_a_node_that_is_away_is_said_to_be_and_never_hears_of_it(desk: Desk) -> None:
-    result = desk.run("say", "clip=right_car", "--wait", "20")
+    result = desk.run("say", "clip=right_vehicle", "--wait", "20")
     assert result.exit_code == 3
     with desk.node.bridge():
         wait_for(lambda: listening(desk.node), "the bridge connected")
@@ -111,8 +89,8 @@ def test_a_node_that_is_away_is_said_to_be_and_never_hears_of_it(desk: Desk) -> 
 
 def test_a_command_that_is_kept_or_comes_twice_is_done_once_at_most_and_says_why(desk: Desk) -> None:
     county = Subscriber(desk.broker.port)
-    payload = desk.run("say", "clip=right_car", send=False).output.strip().splitlines()[-1].encode()
-    topic = f"sentinel/v1/{NODE}/command/say"
+    payload = desk.run("say", "clip=right_vehicle", send=False).output.strip().splitlines()[-1].encode()
+    topic = f"{TOPICS}/command/say"
 
     def replies() -> list[tuple[str, str | None]]:
         heard: list[Heard] = county.on("reply")
@@ -132,6 +110,12 @@ def test_a_command_that_is_kept_or_comes_twice_is_done_once_at_most_and_says_why
     assert [verb for verb, _args in desk.asked] == ["say"]
 
 
+def test_two_commands_in_one_second_are_two(desk: Desk) -> None:
+    printed = [desk.run("self_test", send=False).output.strip().splitlines()[-1] for _ in range(3)]
+    numbers = [json.loads(json.loads(line)["command"])["seq"] for line in printed]
+    assert numbers == sorted(set(numbers)), "the node takes a number once, and no lower one"
+
+
 def test_a_report_brings_the_health_anew(desk: Desk) -> None:
     county = Subscriber(desk.broker.port)
     with desk.node.bridge():
@@ -148,7 +132,7 @@ def test_a_flood_of_nonsense_is_counted_and_the_node_is_still_there(desk: Desk) 
     with desk.node.bridge():
         county.wait(lambda: bool(county.on("health")), "the first health")
         for number in range(3000):
-            county.publish(f"sentinel/v1/{NODE}/command/say", b"nonsense %d" % number)
+            county.publish(f"{TOPICS}/command/say", b"nonsense %d" % number)
 
         def told(now: int) -> bool:
             desk.run("report", "--wait", "2")
@@ -168,12 +152,12 @@ def test_what_is_no_command_is_not_sent(desk: Desk, words: tuple[str, ...]) -> N
 
 def test_a_broker_that_takes_no_answers_is_named_and_costs_nothing_else(tmp_path: pathlib.Path) -> None:
     acl = tmp_path / "acl"
-    own = "".join(f"topic write sentinel/v1/{NODE}/{leaf}\n" for leaf in ("presence", "health", "command/report"))
-    acl.write_text(f"{own}topic read sentinel/v1/{NODE}/#\n")
+    own = "".join(f"topic write {TOPICS}/{leaf}\n" for leaf in ("presence", "health", "command/report"))
+    acl.write_text(f"{own}topic read {TOPICS}/#\n")
     acl.chmod(0o644)
     with Mosquitto(tmp_path / "broker", [f"acl_file {acl}"]) as broker:
         desk = Desk(tmp_path, broker)
-        county = Subscriber(broker.port, topic=f"sentinel/v1/{NODE}/health")
+        county = Subscriber(broker.port, topic=f"{TOPICS}/health")
         with desk.node.bridge():
             county.wait(lambda: bool(county.on("health")), "the first health")
             assert desk.run("report", "--wait", "1").exit_code == 3

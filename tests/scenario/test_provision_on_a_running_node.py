@@ -1,26 +1,15 @@
 """The county changes a node that runs: real core, guard and provision; and a node on which nothing is right."""
 
-import contextlib
-import json
-import os
 import pathlib
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from configs.loader import load_site
-from device import ipc
-from device.provisioning import enrolment, trusted
-from device.provisioning.boot import BOTH_BAD, boot
-from device.provisioning.place import Place
+from device.provisioning.boot import BOTH_BAD
 from device.provisioning.wave import everyone
-from device.supervisor import Supervisor
-from hal.clock import SYSTEM_CLOCK
-from tests.support.node import Node, Road, twins
-from tests.support.office import COUNTY, NODE, Office
+from tests.support.enrolled_node import enrolled
+from tests.support.node import Road, twins
+from tests.support.office import Office
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -37,55 +26,12 @@ policy: {{hold_s: 3}}
 """
 
 
-class EnrolledNode(Node):
-    """A node of the county, booted as on a pole."""
-
-    def _supervised(self) -> Supervisor:
-        boot(self.place)
-        config = load_site(self.run_dir / ipc.SITE_CONFIG)
-        return Supervisor(
-            config,
-            self.site_path,
-            self.run_dir,
-            self.state_dir,
-            SYSTEM_CLOCK,
-            stderr=subprocess.DEVNULL,
-            inbox=self.place.inbox,
-        )
-
-    @property
-    def place(self) -> Place:
-        return Place(self.site_path, self.run_dir, self.state_dir, SYSTEM_CLOCK)
-
-    def receives(self, packed: bytes) -> None:
-        self.place.inbox.mkdir(exist_ok=True)
-        (self.place.inbox / ".a").write_bytes(packed)
-        (self.place.inbox / ".a").rename(self.place.inbox / "a.bundle")
-
-    def sentinel(self, *arguments: str) -> Any:
-        environment = {**os.environ, "SENTINEL_RUN_DIR": str(self.run_dir), "SENTINEL_STATE_DIR": str(self.state_dir)}
-        environment.pop("SENTINEL_CONFIG", None)
-        command = [sys.executable, "-m", "device.cli", "--json", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)
+def site_yaml(folder: pathlib.Path, east: str) -> str:
+    return SITE.format(east=east, tap=folder / "tap.jsonl")
 
 
 def layers(status: dict[str, Any]) -> dict[str, Any]:
     return status["config"]["layers"] or {}
-
-
-@contextlib.contextmanager
-def enrolled(folder: pathlib.Path, office: Office, east: str) -> Iterator[EnrolledNode]:
-    county = folder / "state" / enrolment.FOLDER
-    county.mkdir(parents=True)
-    trusted.save(county, trusted.begin(office.repository.files["1.root.json"]))
-    enrolment.write(folder / "state", enrolment.Enrolment(county=COUNTY, group=NODE.group, node=NODE.node))
-    node = EnrolledNode(folder, SITE.format(east=east, tap=folder / "tap.jsonl"))
-    try:
-        yield node
-    finally:
-        node.close()
 
 
 def test_a_bundle_is_confirmed_one_that_does_harm_taken_back_and_a_change_by_hand_wins(tmp_path: pathlib.Path) -> None:
@@ -93,7 +39,9 @@ def test_a_bundle_is_confirmed_one_that_does_harm_taken_back_and_a_change_by_han
     (tmp_path / "node").mkdir()
     with twins("r_east") as radars:
         road = Road(radars)
-        with enrolled(tmp_path / "node", office, radars["r_east"].path) as node:
+        with enrolled(
+            tmp_path / "node", office.repository, site_yaml(tmp_path / "node", radars["r_east"].path)
+        ) as node:
             status = node.until(lambda s: not s["booting"], "the node is up")
             assert layers(status)["runs"] == "site"
             node.receives(office.says("north", 5, wave=everyone(trial_s=1)))
@@ -129,7 +77,7 @@ def test_when_nothing_is_right_guard_flashes_by_the_last_pins_and_core_decides_n
     with twins("r_east") as radars:
         road = Road(radars)
         try:
-            with enrolled(folder, office, radars["r_east"].path) as node:
+            with enrolled(folder, office.repository, site_yaml(folder, radars["r_east"].path)) as node:
                 node.until(lambda s: layers(s)["runs"] == "site", "the node runs")
                 text = node.site_path.read_text(encoding="utf-8")
             for path in node.run_dir.iterdir():

@@ -83,7 +83,7 @@ def pole(tmp_path: pathlib.Path, office: CommandingOffice) -> Pole:
 def test_each_verb_asks_core_for_one_thing_and_is_answered_with_its_number(pole: Pole) -> None:
     wanted: list[tuple[str, dict[str, Any], list[tuple[str, Mapping[str, Any]]]]] = [
         ("self_test", {}, [("status", {})]),
-        ("say", {"clip": "right_car"}, [("say", {"clip": "right_car", "speaker": None})]),
+        ("say", {"clip": "right_vehicle"}, [("say", {"clip": "right_vehicle", "speaker": None})]),
         ("lamp_test", LAMP, [("lamp", LAMP)]),
         ("report", {}, []),
     ]
@@ -116,7 +116,7 @@ def test_recordings_stay_at_the_pole_and_the_oldest_go(pole: Pole) -> None:
 
 @pytest.mark.attack
 def test_the_same_again_and_an_older_one_are_refused_also_after_a_restart(pole: Pole) -> None:
-    older, newer = pole.office.command("say", {"clip": "right_car"}), pole.office.command()
+    older, newer = pole.office.command("say", {"clip": "right_vehicle"}), pole.office.command()
     assert pole.hears(newer).outcome == "done"
     assert pole.refuses(newer) == "replayed"
     pole.start()
@@ -190,9 +190,9 @@ def changed(payload: bytes, **how: Any) -> bytes:
 
 @pytest.mark.attack
 def test_only_the_key_of_the_county_commands(pole: Pole, tmp_path: pathlib.Path) -> None:
-    payload = pole.office.command("say", {"clip": "right_car"})
+    payload = pole.office.command("say", {"clip": "right_vehicle"})
     text = json.loads(payload)["command"]
-    assert pole.refuses(changed(payload, command=text.replace("right_car", "left_car")), "say") == "signature"
+    assert pole.refuses(changed(payload, command=text.replace("right_vehicle", "left_vehicle")), "say") == "signature"
     assert pole.refuses(changed(payload, signature="0" * 128), "say") == "signature"
     assert pole.refuses(changed(payload, key="another"), "say") == "unknown_key"
     stranger = CommandingOffice(tmp_path / "stranger")
@@ -255,7 +255,7 @@ KEYS = ["lamp", "shows", "seconds", "clip", "speaker", "path", "config", "camera
 arguments = st.dictionaries(
     st.sampled_from(KEYS),
     hostile
-    | st.sampled_from(["l_branch", "alert", "caution", "fault", "clear", "right_car", "/etc/passwd", 30, -1, 1e9]),
+    | st.sampled_from(["l_branch", "alert", "caution", "fault", "clear", "right_vehicle", "/etc/passwd", 30, -1, 1e9]),
     max_size=4,
 )
 

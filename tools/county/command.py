@@ -20,7 +20,7 @@ from cloud_bridge.topics import Leaf, NodeTopics, decode
 from device.cli.common import FAULT, NOT_RUNNING, Verb, emit, fail
 from device.cli.language import _
 from tools.county import NODE_OPTIONS
-from tools.county.desk import broker_options, now, told
+from tools.county.desk import broker_options, now_ms, told
 from tools.county.trust.cli import keys_option, keys_ring, repository_option
 
 
@@ -64,7 +64,7 @@ def command(
         topics = NodeTopics(f"{county.county}/{node}")
         life = datetime.timedelta(seconds=wait_s)
         seq, payload = sign_command(
-            county, keys_ring(folders), node, CommandVerb(verb), dict(map(_pair, arguments)), now(), life
+            county, keys_ring(folders), node, CommandVerb(verb), dict(map(_pair, arguments)), now_ms(), life
         )
         if only_print:
             click.echo(payload.decode())

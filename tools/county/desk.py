@@ -11,12 +11,17 @@ import click
 from configs.errors import CodedError, ConfigError
 from device.cli.common import BAD_INPUT, fail, fail_config
 from device.cli.language import _, language
-from hal.clock import NS_PER_S, SYSTEM_CLOCK
+from hal.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK
 
 
 def now() -> datetime.datetime:
     """Whole seconds of UTC, by this machine's clock."""
     return datetime.datetime.fromtimestamp(SYSTEM_CLOCK.wall_ns() // NS_PER_S, datetime.UTC)
+
+
+def now_ms() -> datetime.datetime:
+    """The same to the millisecond: the number of a command is one, and two commands may be given in one second."""
+    return datetime.datetime.fromtimestamp(SYSTEM_CLOCK.wall_ns() // NS_PER_MS / 1000, datetime.UTC)
 
 
 def ask_passphrase(name: str, new: bool) -> bytes:

@@ -256,7 +256,7 @@ MESSAGES: Final[tuple[Message, ...]] = (
         EventKind.VOICE,
         "播了一段语音",
         "A clip was spoken to a face",
-        {"face": "branch_south", "clip": "right_car", "speakers": {"s_branch": None}},
+        {"face": "branch_south", "clip": "right_vehicle", "speakers": {"s_branch": None}},
     ),
     _event(
         EventKind.CONFIG,
