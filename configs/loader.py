@@ -6,6 +6,7 @@ whole; YAML is written by people, JSON is what ``device.site`` compiled for the 
 
 import dataclasses
 import difflib
+import functools
 import json
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,12 +66,27 @@ def read_text(path: pathlib.Path) -> str:
         raise ConfigError([Problem("unreadable", file=file, params={"detail": error.strerror or str(error)})]) from None
 
 
+REMEMBERED = 1024
+"""Texts whose parse is kept, about 20 kB each for a junction's file; a process of a node meets three or four."""
+
+
 def parse_yaml(text: str, file: str = "") -> Source:
-    """A site file's text. Raises ConfigError."""
-    root = yaml_text.parse(text, file)
+    """A site file's text. Raises ConfigError. What equal texts make is one object: nobody changes a Source."""
+    try:
+        values, lines = _parsed(text)
+    except ConfigError as error:
+        raise ConfigError([dataclasses.replace(problem, file=file) for problem in error.problems]) from None
+    return Source(file, values, lines)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _parsed(text: str) -> tuple[Mapping[str, Any], Mapping[Path, int]]:
+    """The YAML parser takes 15 ms for a junction's file, and a trial asks for the same one from its beginning to its
+    end (``python -m tools.county.check_measure``)."""
+    root = yaml_text.parse(text)
     lines: dict[Path, int] = {}
     _collect(root, (), lines)
-    return Source(file, root.plain(), lines)
+    return root.plain(), lines
 
 
 def is_blank(text: str) -> bool:

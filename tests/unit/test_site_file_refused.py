@@ -184,3 +184,13 @@ def test_hashes_change_with_the_section_and_with_nothing_else() -> None:
     assert config_hash(one) == config_hash(same) != config_hash(other)
     differing = {name for name, value in section_hashes(one).items() if section_hashes(other)[name] != value}
     assert differing == {"policy"}
+
+
+@pytest.mark.parametrize(("old", "new"), [("hold_s: 3", "hold_s: 3]"), ("hold_s: 3", "hold_s: -1")])
+def test_the_same_text_in_two_files_is_told_of_each_by_its_own_name(old: str, new: str) -> None:
+    text = with_change(old, new)
+    for file in ("one.yaml", "two.yaml", "one.yaml"):
+        with pytest.raises(ConfigError) as told:
+            check_text(text, file)
+        assert {(problem.file, problem.line is None) for problem in told.value.problems} == {(file, False)}
+    assert loader.parse_yaml(text.replace(new, old)).values is loader.parse_yaml(text.replace(new, old)).values

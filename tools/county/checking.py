@@ -28,11 +28,14 @@ class SharedCheck:
 
     def __call__(self, source: Source) -> tuple[SiteConfig, list[Problem]]:
         """Raises ConfigError."""
-        config = loader.validate(source)
-        site = {key: value for key, value in source.values["site"].items() if key not in ("id", "name")}
-        key = json.dumps({**source.values, "site": site}, sort_keys=True)
-        if key not in self._warnings:
-            self._warnings[key] = check_source(source)[1]
+        site = source.values.get("site")
+        own = (
+            {key: value for key, value in site.items() if key not in ("id", "name")} if isinstance(site, dict) else site
+        )
+        key = json.dumps({**source.values, "site": own}, sort_keys=True)
+        if key in self._warnings:
+            return loader.validate(source), self._warnings[key]
+        config, self._warnings[key] = check_source(source)
         return config, self._warnings[key]
 
 
