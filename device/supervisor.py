@@ -1,4 +1,5 @@
-"""Runs a node's processes as subprocesses: for a desk, a demo, a test or a bench. On a pole systemd does this.
+"""Runs a node's processes as subprocesses: for a desk, a demo, a test or a bench. On a pole systemd does
+this (tools/install/systemd).
 
 Invariants: guard first, so that lamps are held before anything decides; a process that ends is started again, after
 a pause that grows while it keeps failing; a process that asks for a restart (exit 75) comes back at once; when the

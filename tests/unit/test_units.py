@@ -228,6 +228,7 @@ def test_who_holds_devices_may_reach_them(name: str, groups: set[str]) -> None:
     assert set(unit.all("SupplementaryGroups")) == groups
     # Of each systemd's manual says that it closes /dev but for what is listed.
     assert not {"ProtectClock", "PrivateDevices", "DeviceAllow", "DevicePolicy"} & unit.settings.keys()
+    assert name != "guard" or "ProtectKernelTunables" not in unit.settings, "/sys/class/gpio"
     made = re.findall(r"^g (\S+)", (UNITS / "sentinel.sysusers").read_text(), flags=re.MULTILINE)
     assert groups <= {*made, "dialout", "audio", "video"}, "a group that is not there keeps a service from starting"
 
