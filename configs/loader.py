@@ -66,8 +66,9 @@ def read_text(path: pathlib.Path) -> str:
         raise ConfigError([Problem("unreadable", file=file, params={"detail": error.strerror or str(error)})]) from None
 
 
-REMEMBERED = 1024
-"""Texts whose parse is kept, about 20 kB each for a junction's file; a process of a node meets three or four."""
+REMEMBERED = 8
+"""Texts whose parse is kept, about 20 kB each for a junction's file: a process of a node meets three or four. The
+office, which meets a thousand, remembers for itself (``tools.county.folder``)."""
 
 
 def parse_yaml(text: str, file: str = "") -> Source:

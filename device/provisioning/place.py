@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import math
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from configs import edit, loader
 from configs.errors import ConfigError, Problem
@@ -54,11 +54,6 @@ class Place:
     run_dir: pathlib.Path
     state_dir: pathlib.Path
     clock: Clock
-    _parsed: dict[str, tuple[str, loader.Source]] = dataclasses.field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    """File -> its text when it was parsed last: one run makes a configuration three times of the same texts, and
-    parsing YAML is more than half of the work. Everything is checked each time."""
 
     @property
     def county(self) -> pathlib.Path:
@@ -108,12 +103,12 @@ class Place:
 
     def make(self, slot: Slot | None, local: Local, damaged: Problem | None = None) -> Made:
         """What these layers make. Raises ConfigError where the site file or the county's patches are to blame."""
-        return self.make_of(self._site(), slot, local, damaged)
+        return self.make_of(loader.read(self.site_path), slot, local, damaged)
 
     def make_of(self, site: loader.Source, slot: Slot | None, local: Local, damaged: Problem | None = None) -> Made:
         """The same over a site file that is not in its place yet."""
         told = None if damaged is None else damaged.render("en")
-        below = [Part(Layer.SITE, site), *self._patches(slot)]
+        below = [Part(Layer.SITE, site), *_patches(slot)]
         by_hand = list(parts_of(local, LOCAL_FILE))
         if by_hand:
             with contextlib.suppress(ConfigError):
@@ -131,7 +126,7 @@ class Place:
     def checked_by_hand(self, slot: Slot | None, local: Local) -> tuple[Made, list[Problem]]:
         """What these layers make with a change by hand that is not kept yet, and warnings. Raises ConfigError where
         the change is to blame too."""
-        below = [Part(Layer.SITE, self._site()), *self._patches(slot)]
+        below = [Part(Layer.SITE, loader.read(self.site_path)), *_patches(slot)]
         merged, config, warnings = checked([*below, *parts_of(local, LOCAL_FILE)], check_source)
         return Made(config, merged, local, None), warnings
 
@@ -163,26 +158,6 @@ class Place:
         data = _bytes(self.site_path)
         return None if data is None else hashlib.sha256(data).hexdigest()
 
-    def _site(self) -> loader.Source:
-        file = str(self.site_path)
-        if self.site_path.suffix == ".json":
-            return loader.read(self.site_path)
-        return self._once(loader.read_text(self.site_path), file, loader.parse_yaml)
-
-    def _patches(self, slot: Slot | None) -> Iterator[Part]:
-        if slot is None:
-            return
-        for layer, text in ((Layer.GROUP, slot.group), (Layer.NODE, slot.node)):
-            if text is not None:
-                file = f"{layer}.yaml of version {slot.version}"
-                yield Part(layer, self._once(text, file, loader.parse_patch))
-
-    def _once(self, text: str, file: str, parse: Callable[[str, str], loader.Source]) -> loader.Source:
-        kept = self._parsed.get(file)
-        if kept is None or kept[0] != text:
-            kept = self._parsed[file] = text, parse(text, file)
-        return kept[1]
-
 
 def reverted_in(state: State) -> chosen.Reverted | None:
     """What was taken back, as it is told."""
@@ -196,6 +171,14 @@ def local_changes(local: Local, now: Moment) -> tuple[LocalChange, ...]:
         LocalChange(path=".".join(change.path), hours_left=math.ceil(left_s(change, local, now) / 3600))
         for change in local.changes
     )
+
+
+def _patches(slot: Slot | None) -> Iterator[Part]:
+    if slot is None:
+        return
+    for layer, text in ((Layer.GROUP, slot.group), (Layer.NODE, slot.node)):
+        if text is not None:
+            yield Part(layer, loader.parse_patch(text, f"{layer}.yaml of version {slot.version}"))
 
 
 def _bytes(path: pathlib.Path) -> bytes | None:
