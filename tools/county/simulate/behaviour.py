@@ -9,6 +9,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 from configs import yaml_text
@@ -55,7 +56,7 @@ def drawn(nodes: Sequence[str], offline: str, slow: str, failing: str, ill_by: s
     free = sorted((node for node in nodes if node not in taken), key=_rank)
     for name, word in words.items():
         if (found := _PERCENT.fullmatch(word)) is not None:
-            count = math.ceil(float(found[1]) / 100 * len(nodes))
+            count = math.ceil(Fraction(found[1]) * len(nodes) / 100)
             if count > len(free):
                 raise SimulationError("option", name=name, value=word, allowed="≤ 100%")
             named[name], free = frozenset(free[:count]), free[count:]

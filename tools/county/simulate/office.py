@@ -55,6 +55,7 @@ class OfficeDesk:
     def __init__(self, county: County) -> None:
         self.words: dict[str, Word] = {}
         self.presence: dict[str, str] = {}
+        self.connected = False
         self._news = threading.Condition()
         self._topics = NodeTopics(f"{COUNTY}/nobody")
         client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
@@ -63,6 +64,7 @@ class OfficeDesk:
         client.tls_set_context(context)
         client.reconnect_delay_set(1, 5)
         client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         host, port, _tls = address_of(county.broker)
         client.connect(host, port + 1)
@@ -114,8 +116,14 @@ class OfficeDesk:
     def _on_connect(self, client: paho.Client, _u: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if not reason.is_failure:
             with self._news:
-                self.presence.clear()  # a broker that lost its store knows of nobody
+                self.connected = True
             client.subscribe([(f"{ROOT}/{COUNTY}/+/{leaf.value}", 1) for leaf in (Leaf.CONFIG_REPORTED, Leaf.PRESENCE)])
+
+    def _on_disconnect(self, *_what: Any) -> None:
+        with self._news:
+            self.connected = False
+            self.presence.clear()  # a broker that lost its store knows of nobody
+            self._news.notify_all()
 
     def _on_message(self, _client: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
         found = parse(message.topic)

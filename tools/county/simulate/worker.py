@@ -27,6 +27,8 @@ STACK_BYTES: Final = 512 * 1024
 
 LOOK_S: Final = 0.5
 _KINDS: Final = ("offline", "slow", "failing")
+"""Of a behaviour: sets of nodes."""
+
 GOODBYE_S: Final = 5.0
 
 
@@ -42,9 +44,7 @@ class Order:
     def as_json(self) -> str:
         """One line."""
         sick = self.behaviour.ill_by
-        kinds = {
-            name: sorted(getattr(self.behaviour, name) & set(self.nodes)) for name in ("offline", "slow", "failing")
-        }
+        kinds = {name: sorted(getattr(self.behaviour, name) & set(self.nodes)) for name in _KINDS}
         ill_by = None if sick is None else [sick.path, sick.value]
         return json.dumps({"nodes": self.nodes, "offline_for_s": self.offline_for_s, "ill_by": ill_by, **kinds})
 
