@@ -1,7 +1,10 @@
 """A county of a few nodes on this machine: real bridges and provisions, one Mosquitto, certificates for all."""
 
 import json
+import os
 import pathlib
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -13,14 +16,18 @@ from typing import Any
 import pytest
 
 from tests.support.mosquitto import program
+from tools.bench.figures import judged
 from tools.county.checking import check
 from tools.county.folder import read
+from tools.county.simulate import measure
 from tools.county.simulate.behaviour import Behaviour, ailment
 from tools.county.simulate.county import County, existing, make
 from tools.county.simulate.fleet import Fleet
 from tools.county.simulate.measure import signed
+from tools.county.trust import repository as trust
 
 ROOT = pathlib.Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "county.md").read_text(encoding="utf-8")
 PATIENCE_S = 60.0
 pytestmark = pytest.mark.timeout(240)
 
@@ -137,9 +144,32 @@ def test_a_value_that_no_schema_refuses_makes_the_fleet_ill_and_is_taken_back(co
             assert [one.value for one in ran] == [3.0, 9.0, 3.0]
 
 
-def simulate(*words: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "tools.county", "simulate", *words]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def test_the_measurement_of_a_small_fleet_claims_nothing_of_a_thousand(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program("mosquitto", "mosquitto")
+    monkeypatch.setattr(measure, "QUIET_S", 0.5)
+    found = measure.measure(tmp_path / "county", 2)
+    lines = {figure.name: judged(figure, found[figure.name]) for figure in measure.FIGURES}
+    assert {line["ok"] for line in lines.values()} == {None}
+    assert lines["fleet_lost"]["value"] == lines["fleet_quiet_bytes"]["value"] == 0
+    repository = trust.load(tmp_path / "county" / "repository.json")
+    sizes = [len(trust.bundle_of(repository, group)) for group in repository.groups]
+    assert lines["fleet_change_bytes"]["value"] == max(sizes)
+
+
+def typed(line: str, folder: pathlib.Path) -> "subprocess.Popen[str]":
+    """A line of the page, at a prompt in ``folder``."""
+    words = shlex.split(line)
+    assert words[0] == "sentinel-county"
+    return subprocess.Popen(
+        [sys.executable, "-m", "tools.county", *words[1:]],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, list[Any], str]:
@@ -147,37 +177,57 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, list[Any], str]:
     return process.returncode, [json.loads(line) for line in out.splitlines()], err
 
 
-def test_the_verb_makes_a_county_shows_it_live_and_ends_in_good_order(tmp_path: pathlib.Path) -> None:
-    program("mosquitto", "mosquitto")
-    desk = tmp_path / "desk"
-    process = simulate("--nodes", "3", "--groups", "2", "--folder", str(desk), "--offline", "n0002", "--json")
+def until_online(process: "subprocess.Popen[str]", nodes: int) -> dict[str, Any]:
     assert process.stdout is not None
-    places = json.loads(process.stdout.readline())["places"]
-    while (said := json.loads(process.stdout.readline()))["online"] < 2:
-        pass
-    assert said["silent"] == 1
-    process.send_signal(signal.SIGUSR1)
-    while json.loads(process.stdout.readline())["online"] < 3:
-        pass
-    process.send_signal(signal.SIGINT)
-    code, _lines, err = ended(process)
+    while line := process.stdout.readline():
+        said: dict[str, Any] = json.loads(line)
+        if said["online"] == nodes:
+            return said
+    raise AssertionError(f"it ended: {process.communicate()[1]}")
+
+
+def test_the_page_s_fleet_is_shown_live_and_the_office_s_commands_work_on_it(tmp_path: pathlib.Path) -> None:
+    program("mosquitto", "mosquitto")
+    section = PAGE[PAGE.index("## 桌上的车队") :]
+    begins, *office = [
+        line
+        for block in re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+        for line in block.splitlines()
+    ]
+    begins = begins.replace("--nodes 1000", "--nodes 4 --groups 2 --json")
+    first = typed(begins, tmp_path)
+    assert first.stdout is not None
+    places = json.loads(first.stdout.readline())["places"]
+    assert until_online(first, 3)["silent"] == 1
+    assert len(office) == 2
+    for line in office:
+        done = typed(line, tmp_path)
+        out, err = done.communicate(timeout=PATIENCE_S)
+        assert done.returncode == 0, f"{line}\n{out}\n{err}"
+    first.send_signal(signal.SIGUSR1)
+    until_online(first, 4)
+    first.send_signal(signal.SIGINT)
+    code, _lines, err = ended(first)
     assert code == 0, err
-    assert all(pathlib.Path(places[name]).exists() for name in places if name != "--broker")
+    assert all(pathlib.Path(place).exists() for name, place in places.items() if name != "--broker")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(places["--broker"].rpartition(":")[2])), timeout=5)
 
-    come = ("--offline", "n0002", "--offline-for", "0")
-    again = simulate("--nodes", "3", "--folder", str(desk), *come, "--seconds", "15", "--json")
-    code, lines, err = ended(again)
-    assert code == 0, err
-    assert lines[0] == {"places": places}
-    assert lines[-1]["online"] == 3
+    again = typed(f"{begins} --offline-for 0", tmp_path)
+    assert again.stdout is not None
+    assert json.loads(again.stdout.readline()) == {"places": places}
+    until_online(again, 4)
+    again.send_signal(signal.SIGTERM)
+    assert ended(again)[0] == 0
+
+    code, lines, err = ended(typed(f"{begins} --seconds 0", tmp_path))
+    assert (code, lines) == (0, [{"places": places}]), err
 
 
 def test_a_folder_that_is_something_else_is_left_alone(county: County, tmp_path: pathlib.Path) -> None:
     (tmp_path / "letters.txt").write_text("dear county")
-    code, said, _err = ended(simulate("--folder", str(tmp_path), "--nodes", "3", "--json"))
+    code, said, _err = ended(typed("sentinel-county simulate --folder . --nodes 3 --json", tmp_path))
     assert (code, said[0]["code"]) == (2, "unfinished")
-    code, said, _err = ended(simulate("--folder", str(county.folder), "--nodes", "3", "--json"))
+    code, said, _err = ended(typed("sentinel-county simulate --folder . --nodes 3 --json", county.folder))
     assert (code, said[0]["code"]) == (2, "other_size")
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
