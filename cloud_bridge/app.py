@@ -177,6 +177,10 @@ class Bridge:
         """Asks ``run`` to end; from any thread or a signal handler."""
         self._stopping = True  # and no lock: a handler may interrupt the very line that holds it
 
+    def wake(self) -> None:
+        """Has it look at everything now; from any thread, not from a signal handler."""
+        self._wake.set()
+
     @property
     def bundle_bytes(self) -> int:
         """Bytes of bundles that the broker has sent to this bridge, for measurements."""
@@ -316,12 +320,12 @@ class Bridge:
     def _bundle_came(self, message: Received) -> None:
         """On paho's thread."""
         self._inbox.offer(message.payload)
-        self._wake.set()
+        self.wake()
 
     def _report(self) -> None:
         """On the thread of the commands: the county is told everything anew."""
         self._report_now = True
-        self._wake.set()
+        self.wake()
 
     def _inbox_health(self) -> InboxHealth | None:
         if not self._enrolled:

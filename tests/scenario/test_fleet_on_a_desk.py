@@ -109,9 +109,11 @@ def test_a_broker_that_lost_everything_is_found_again_and_takes_the_next_change(
         wait(fleet, lambda: not fleet.desk.connected, "the office noticed")
         fleet.start_broker()
         wait(fleet, lambda: fleet.desk.online() == everybody, "everybody came back")
-        version, bundles = holds(county, 5)
+        version, bundles = signed(county, "approaches: {main_east: {limit_kmh: 30}}\n")
         fleet.publish(bundles)
         wait(fleet, lambda: fleet.desk.confirmed(version) == everybody, "the change")
+        # A limit starts core anew, on a desk as on a pole.
+        assert {boots for boots, _bytes in fleet.account()["nodes"].values()} == {2}
 
 
 def test_nodes_that_hang_or_lose_power_take_the_change_when_they_are_back(county: County) -> None:

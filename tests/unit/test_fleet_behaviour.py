@@ -1,6 +1,7 @@
 """Which nodes of a simulated fleet are in trouble, and what the played core makes of a configuration."""
 
 import pathlib
+import threading
 
 import pytest
 from hypothesis import given
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 from configs.loader import parse_yaml, validate
 from device.control import ControlError, NotRunningError
 from device.site import config_hash, write_compiled
-from hal.clock import VirtualClock
+from hal.clock import SystemClock, VirtualClock
 from tests.support.site_files import DESK
 from tools.county.simulate.behaviour import Ailment, ailment, drawn
 from tools.county.simulate.core import BOOTING_S, PlayedCore, ever_ran
 from tools.county.simulate.county import SimulationError
+from tools.county.simulate.node import NoPowerError, TurnClock
 from tools.county.simulate.worker import Order
 
 NODES = [f"n{number:04}" for number in range(1, 101)]
@@ -66,12 +68,14 @@ def test_an_order_reaches_its_worker_as_it_was_meant() -> None:
 class Desk:
     """A run folder with a played core."""
 
-    def __init__(self, folder: pathlib.Path, *, failing: bool = False, ill_by: str | None = None) -> None:
+    def __init__(
+        self, folder: pathlib.Path, *, slow: bool = False, failing: bool = False, ill_by: str | None = None
+    ) -> None:
         self.run_dir, self.ran = folder / "run", folder / "ran.jsonl"
         self.clock = VirtualClock()
         sick = None if ill_by is None else ailment(ill_by)
         self.compiles()
-        self.core = PlayedCore(self.run_dir, self.ran, self.clock, failing=failing, ill_by=sick)
+        self.core = PlayedCore(self.run_dir, self.ran, self.clock, slow=slow, failing=failing, ill_by=sick)
 
     def compiles(self, old: str = "", new: str = "") -> str:
         """What provision would: the desk's site with one thing different; its hash."""
@@ -115,6 +119,38 @@ def test_a_limit_of_an_approach_starts_the_core_anew_as_on_a_pole(tmp_path: path
     assert desk.core.ask("status")["booting"] is True
     desk.clock.sleep_s(BOOTING_S)
     assert desk.core.ask("status")["booting"] is False
+
+
+def test_a_slow_node_flashes_for_a_while_after_a_change(tmp_path: pathlib.Path) -> None:
+    desk = Desk(tmp_path, slow=True)
+    desk.core.start()
+    desk.compiles("hold_s: 3", "hold_s: 4")
+    desk.core.ask("reload")
+    assert desk.core.ask("status")["booting"] is True
+    desk.clock.sleep_s(BOOTING_S)
+    assert desk.core.ask("status")["booting"] is False
+
+
+def test_who_waits_for_a_trial_hands_the_turn_on_and_ends_where_the_power_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turns = threading.Semaphore(1)
+    is_on = True
+    free_while_asleep = []
+
+    def sleep(_clock: SystemClock, _duration_s: float) -> None:
+        free_while_asleep.append(turns.acquire(blocking=False))
+        turns.release()
+
+    monkeypatch.setattr(SystemClock, "sleep_s", sleep)
+    clock = TurnClock(turns, lambda: is_on)
+    with turns:
+        clock.sleep_s(0.5)
+        assert not turns.acquire(blocking=False)
+        is_on = False
+        with pytest.raises(NoPowerError):
+            clock.sleep_s(0.5)
+    assert free_while_asleep == [True, True]
 
 
 def test_a_value_makes_ill_and_another_makes_well_again(tmp_path: pathlib.Path) -> None:

@@ -31,7 +31,7 @@ def installed() -> str | None:
 class Broker:
     """``url`` is for the site file, ``port`` for a subscriber. ``folder`` takes its config and log. With a ``port`` it
     comes back where one was before; without, it takes a free one. ``config``: an office's file in place of its own;
-    ``port`` is then the one that stands there."""
+    ``port`` is then the last that stands there."""
 
     def __init__(
         self, folder: pathlib.Path, clock: Clock, *, port: int | None = None, config: pathlib.Path | None = None

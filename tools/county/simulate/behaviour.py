@@ -38,7 +38,7 @@ class Ailment:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Behaviour:
-    """``offline``: never connect until they are told; ``slow``: late, and slow to answer; ``failing``: ill with
+    """``offline``: never connect until they are told; ``slow``: late, and slow to be well; ``failing``: ill with
     whatever is new; ``ill_by``: makes every node ill. All others are well."""
 
     offline: frozenset[str] = frozenset()

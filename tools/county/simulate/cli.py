@@ -41,7 +41,7 @@ SHOW_EVERY_S = 1.0
 @click.option("--processes", type=click.IntRange(1, 64), help=_("Worker processes; one a CPU unless told."))
 @click.option("--offline", default="", help=_("Nodes that never connect: 5%, or n0001,n0002."))
 @click.option("--offline-for", type=click.FloatRange(0), help=_("Seconds after which those that are offline come."))
-@click.option("--slow", default="", help=_("Nodes that are late and answer slowly."))
+@click.option("--slow", default="", help=_("Nodes that are late, and slow to be well."))
 @click.option("--failing", default="", help=_("Nodes that fall ill with whatever is new."))
 @click.option("--ill-by", help=_("A value with which every node falls ill: policy.hold_s=9."))
 @click.option("--seconds", type=click.FloatRange(0), help=_("End after this long."))

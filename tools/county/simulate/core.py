@@ -26,7 +26,8 @@ from tools.county.simulate.behaviour import Ailment
 
 RAN_FILE: Final = "ran.jsonl"
 BOOTING_S: Final = 5.0
-"""A played start flashes for this long; on a pole it is ten seconds and the self-tests."""
+"""A played start flashes for this long; on a pole it is ten seconds and the self-tests. The first start of a fleet,
+which has stood there for long, does not."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,14 +43,23 @@ class Ran:
 
 
 class PlayedCore:
-    """One core. ``failing``: ill with whatever it did not start with. Methods may be called from any thread."""
+    """One core. ``slow``: flashes for a while after each change; ``failing``: ill with whatever it did not start with.
+    Methods may be called from any thread."""
 
     def __init__(
-        self, run_dir: pathlib.Path, ran: pathlib.Path, clock: Clock, *, failing: bool, ill_by: Ailment | None
+        self,
+        run_dir: pathlib.Path,
+        ran: pathlib.Path,
+        clock: Clock,
+        *,
+        slow: bool = False,
+        failing: bool = False,
+        ill_by: Ailment | None = None,
     ) -> None:
         self._run_dir = run_dir
         self._ran = ran
         self._clock = clock
+        self._slow = slow
         self._failing = failing
         self._ill_by = ill_by
         self._lock = threading.Lock()
@@ -70,7 +80,8 @@ class PlayedCore:
             self._started_ns = self._clock.monotonic_ns()
             is_first = self._config is None
             self._take(load_site(self._run_dir / ipc.SITE_CONFIG), starts=is_first)
-            self._booting_ns = 0 if is_first else self._started_ns + round(BOOTING_S * NS_PER_S)
+            if not is_first:
+                self._flash()
 
     def stop(self) -> None:
         """The power goes."""
@@ -93,7 +104,12 @@ class PlayedCore:
         changed = [name for name, value in self._sections.items() if before.get(name) != value]
         restarts = sorted({who for name in changed for who in RESTARTS.get(name, ()) if who != "pipeline"})
         self.wants_start = "core" in restarts
+        if self._slow:
+            self._flash()
         return {"changed": changed, "restarts": restarts}
+
+    def _flash(self) -> None:
+        self._booting_ns = self._clock.monotonic_ns() + round(BOOTING_S * NS_PER_S)
 
     def _take(self, config: SiteConfig, *, starts: bool = False) -> None:
         said = chosen.read(self._run_dir)

@@ -106,7 +106,7 @@ class Fleet:
         # Started by root it would else become another user, who may not read the keys. What the office wrote is
         # taken word for word.
         config.write_text(f"user root\nlog_dest stderr\ninclude_dir {self.county.broker_folder}\n", encoding="utf-8")
-        self._broker = Broker(folder, SYSTEM_CLOCK, port=self.county.port, config=config)
+        self._broker = Broker(folder, SYSTEM_CLOCK, port=self.county.port + 1, config=config)
 
     def kill_broker(self, *, loses_store: bool = False) -> None:
         """As if its machine had lost power, and with it, if asked, everything that was retained."""

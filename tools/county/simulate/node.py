@@ -5,14 +5,12 @@ in, and on its timer, as on a pole; at most ``COMPUTING`` nodes of a process wor
 whoever waits for a trial hands its turn on, so that a thousand trials do not starve the bridges beside them.
 """
 
-import contextlib
-import dataclasses
 import logging
 import pathlib
 import random
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from cloud_bridge.app import Bridge, Pace
 from configs.errors import ConfigError
@@ -38,47 +36,51 @@ TRIAL_LOOK_S: Final = 2.0
 """A look at a trial costs some 3 ms: a thousand of them twice a second would be three cores."""
 
 COMPUTING: Final = 2
-"""One computes while the other waits for the disk."""
+"""Turns of a process: one computes while the other waits for the disk."""
 
-SLOW_START_S, SLOW_ANSWER_S = 15.0, 3.0
-"""A slow node: seconds until it deals with what came, and until its core answers a reload."""
+SLOW_START_S: Final = 15.0
+"""Until a slow node deals with what came."""
 
 
-class Turns(SystemClock):
-    """The machine's clock for threads that compute by turns: whoever sleeps hands the turn on meanwhile."""
+class NoPowerError(Exception):
+    """The node was switched off: what ran on it runs no more."""
 
-    def __init__(self, count: int = COMPUTING) -> None:
-        self._free = threading.Semaphore(count)
 
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Waits for a turn."""
-        with self._free:
-            yield
+class TurnClock(SystemClock):
+    """The machine's clock for what computes in one of ``turns``: whoever sleeps hands the turn on meanwhile. Sleep
+    raises NoPowerError where the node ``is_on`` no longer."""
+
+    def __init__(self, turns: threading.Semaphore, is_on: Callable[[], bool]) -> None:
+        self._turns = turns
+        self._is_on = is_on
 
     def sleep_s(self, duration_s: float) -> None:
         """In a turn."""
-        self._free.release()
+        self._turns.release()
         try:
             super().sleep_s(duration_s)
         finally:
-            self._free.acquire()
+            self._turns.acquire()
+        if not self._is_on():
+            raise NoPowerError
 
 
 class Node:
     """A node of the county in ``folder``, off until ``switch_on``. One thread calls its methods."""
 
-    def __init__(self, folder: pathlib.Path, name: str, behaviour: Behaviour, turns: Turns) -> None:
+    def __init__(self, folder: pathlib.Path, name: str, behaviour: Behaviour, turns: threading.Semaphore) -> None:
         self.name = name
         self.boots = 0
         self._turns = turns
         self._slow = name in behaviour.slow
+        self._folder = folder
         self._place = place(folder, name, SYSTEM_CLOCK)
         self._place.run_dir.mkdir(exist_ok=True)
         self._core = PlayedCore(
             self._place.run_dir,
             ran_file(folder, name),
             SYSTEM_CLOCK,
+            slow=self._slow,
             failing=name in behaviour.failing,
             ill_by=behaviour.ill_by,
         )
@@ -106,6 +108,7 @@ class Node:
         self._core.stop()
         if self._bridge is not None:
             self._bridge.stop()
+            self._bridge.wake()
 
     def wait_off(self, timeout_s: float) -> None:
         """After ``switch_off``; a trial that is watched is left alone."""
@@ -135,8 +138,8 @@ class Node:
 
     def _boot(self) -> None:
         try:
-            with self._turns.turn():
-                boot(self._place)
+            with self._turns:
+                boot(place(self._folder, self.name, SYSTEM_CLOCK))
                 self._core.start()
             self.boots += 1
             if self._place.slots.state().trial is not None:
@@ -161,18 +164,15 @@ class Node:
     def _provision(self) -> None:
         if self._slow:
             SYSTEM_CLOCK.sleep_s(SLOW_START_S)
+        clock = TurnClock(self._turns, lambda: self._on)
         try:
-            with self._turns.turn():
-                # As a process of its own would: nothing is remembered from the run before.
-                Provision(dataclasses.replace(self._place, clock=self._turns), self._ask, look_s=TRIAL_LOOK_S).run()
+            with self._turns:
+                # In a place of its own, as a process: nothing is remembered from the run before.
+                Provision(place(self._folder, self.name, clock), self._core.ask, look_s=TRIAL_LOOK_S).run()
+        except NoPowerError:
+            pass
         except (OSError, EnrolmentError):
             log.exception("event=provision_failed node=%s", self.name)
-
-    def _ask(self, verb: str, **how: Any) -> Any:
-        """Provision's core, in a turn."""
-        if self._slow and verb == "reload":
-            self._turns.sleep_s(SLOW_ANSWER_S)
-        return self._core.ask(verb, **how)
 
 
 def ran_file(folder: pathlib.Path, name: str) -> pathlib.Path:

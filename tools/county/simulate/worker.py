@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
 from tools.county.simulate.behaviour import Ailment, Behaviour
-from tools.county.simulate.node import Node, Turns
+from tools.county.simulate.node import COMPUTING, Node
 
 NODES_A_PROCESS: Final = 250
 """paho waits with select(2), which knows file numbers below 1024, and a connection has three files."""
@@ -61,7 +61,7 @@ class Worker:
     """The nodes of one process."""
 
     def __init__(self, folder: pathlib.Path, order: Order) -> None:
-        turns = Turns()
+        turns = threading.Semaphore(COMPUTING)
         self._nodes = {name: Node(folder, name, order.behaviour, turns) for name in order.nodes}
         self._away = order.behaviour.offline
         self._back_ns: int | None = None
