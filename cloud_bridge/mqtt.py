@@ -51,6 +51,10 @@ BACKOFF_CEILING_S: Final = 60.0
 STEADY_S: Final = 3.0
 """A connection that held this long starts the backoff over: three times the longest first wait."""
 
+WORTH_MESSAGES: Final = 100
+"""So does a shorter one over which the broker has confirmed this much: some 40 kB of events for a handshake of 5 kB.
+Else a broker that dies every other second while a backlog drains would be left alone for minutes."""
+
 TAKEOVER_PAUSE_S: Final = 30.0
 """FAULTS 51: two nodes of one name may throw each other out at most this often."""
 
@@ -117,11 +121,18 @@ Signal = Connected | Disconnected | Confirmed
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds: the first ceiling, the last one, and how long a connection must hold to start over."""
+    """Seconds: the first ceiling, the last one, and how long a connection must hold to start over; or how many
+    messages of ours the broker must have confirmed on it."""
 
     first_s: float = BACKOFF_FIRST_S
     ceiling_s: float = BACKOFF_CEILING_S
     steady_s: float = STEADY_S
+    worth_messages: int = WORTH_MESSAGES
+
+    def failures(self, before: int, held_s: float, confirmed: int) -> int:
+        """How many attempts in a row did not hold, with one that ended after ``held_s`` and so many confirmed messages;
+        ``before`` without it. For a connection that the broker accepted."""
+        return 1 if held_s >= self.steady_s or confirmed >= self.worth_messages else before + 1
 
     def pause_s(self, failures: int, random_01: float) -> float:
         """A random wait before the next attempt, after ``failures`` (≥ 1) attempts in a row that did not hold."""
@@ -215,7 +226,7 @@ class Link:
             if self._stop.is_set():
                 return
             held_s = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
-            failures = 1 if ended.connected and held_s >= self._backoff.steady_s else failures + 1
+            failures = self._backoff.failures(failures, held_s, ended.confirmed) if ended.connected else failures + 1
             pause_s = self._backoff.pause_s(failures, random.random())
             if ended.taken_over:
                 pause_s += TAKEOVER_PAUSE_S
@@ -274,6 +285,7 @@ class Link:
 
         def on_publish(_c: Any, _u: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
             error = f"the broker refuses a message: {reason}" if reason.value >= _FAILED else None
+            ended.confirmed += error is None
             self._signal(Confirmed((session, mid), error, unheard=reason.value == NO_MATCHING_SUBSCRIBERS))
 
         client.on_connect = on_connect
@@ -352,6 +364,7 @@ class _Ended:
     error: str
     connected: bool = False
     taken_over: bool = False
+    confirmed: int = 0
 
 
 def _no_delay(_client: Any, _userdata: Any, sock: Any) -> None:

@@ -1,5 +1,6 @@
 """The bridge against a real Mosquitto: every journalled event arrives, whatever happens to the broker or the bridge."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -15,7 +16,7 @@ from device.events import EventKind
 from device.ipc import EXIT_RESTART
 from device.journal import JournalWriter
 from hal.clock import SYSTEM_CLOCK
-from tests.support.county import FakeCore, Node, site
+from tests.support.county import QUICK, FakeCore, Node, site
 from tests.support.journals import alert, event, rows_of, wait_for
 from tests.support.mosquitto import Heard, Mosquitto, Subscriber, program
 
@@ -120,6 +121,27 @@ def test_a_broker_that_dies_and_returns_costs_nothing_and_live_goes_first(
     last_live = max(heard.at_s for heard in county.on("event"))
     assert last_live < county.on("backlog")[-1].at_s, "ten live events did not wait for eighty old ones"
     assert [heard.envelope.seq for heard in county.on("event")][-10:] == list(range(101, 111))
+
+
+def test_a_broker_that_dies_again_and_again_is_come_back_to_soon_while_it_takes_events(
+    broker: Mosquitto, county: Subscriber, node: Node, journal: JournalWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody leaves a broker alone for longer and longer that has just taken twenty events."""
+    backoff = dataclasses.replace(QUICK, steady_s=3600.0, worth_messages=20)
+    with node.bridge(backoff):
+        said = []
+        for round_, events in enumerate((20, 20, 0)):
+            for n in range(events):
+                journal.append(alert(n))
+            told = 20 * min(round_ + 1, 2)
+            county.wait(lambda told=told: status(node).get("confirmed", 0) >= told, "the confirmations")  # type: ignore[misc]
+            wait_for(lambda: status(node)["connected"] is True, "the connection")
+            caplog.clear()
+            broker.kill()
+            wait_for(lambda: "failures=" in caplog.text, "the bridge noticing")
+            said.append(caplog.text.partition("failures=")[2].split()[0])
+            broker.start()
+        assert said[:2] == ["1", "1"] and said[2] != "1"
 
 
 def test_a_broker_that_is_down_at_the_start_is_waited_for(

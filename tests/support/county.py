@@ -86,8 +86,8 @@ class Node:
         self.exit_code: int | None = None
 
     @contextlib.contextmanager
-    def bridge(self) -> Iterator[Bridge]:
-        bridge = Bridge(self.config, self.run_dir, self.state_dir, SYSTEM_CLOCK, backoff=QUICK)
+    def bridge(self, backoff: Backoff = QUICK) -> Iterator[Bridge]:
+        bridge = Bridge(self.config, self.run_dir, self.state_dir, SYSTEM_CLOCK, backoff=backoff)
 
         def run() -> None:
             self.exit_code = bridge.run()

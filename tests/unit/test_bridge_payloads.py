@@ -90,6 +90,15 @@ def test_waiting_grows_to_a_ceiling_and_uses_its_whole_width(failures: int, chan
     assert 0 <= backoff.pause_s(failures, chance) <= widest
 
 
+@pytest.mark.parametrize(
+    ("held_s", "confirmed", "failures"), [(2.9, 99, 6), (3.0, 0, 1), (0.4, 100, 1)], ids=["neither", "held", "brought"]
+)
+def test_a_connection_that_held_or_brought_something_starts_the_waiting_over(
+    held_s: float, confirmed: int, failures: int
+) -> None:
+    assert Backoff().failures(5, held_s, confirmed) == failures
+
+
 def test_the_bridge_loads_no_driver_no_pixels_and_no_cryptography_that_it_may_never_need() -> None:
     check = "import sys, cloud_bridge.__main__; print(*sorted(sys.modules))"
     root = pathlib.Path(__file__).parents[2]

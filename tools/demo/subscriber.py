@@ -137,6 +137,11 @@ class Subscriber:
         with self._lock:
             return len(self._received.events)
 
+    def messages(self) -> int:
+        """How many messages have arrived, repeated ones too."""
+        with self._lock:
+            return self._received.messages
+
     def wait_for(self, keys: set[Key], timeout_s: float) -> bool:
         """Waits until all of ``keys`` have arrived; False after ``timeout_s``."""
         end_ns = self._clock.monotonic_ns() + round(timeout_s * NS_PER_S)
