@@ -19,7 +19,7 @@ from typing import Any
 
 from configs import yaml_text
 from configs.errors import ConfigError, Problem, both
-from configs.files import give_to_owner_of, write_atomically
+from configs.files import give_to_owner_of, make_folder, write_atomically
 from configs.yaml_text import Node
 
 HISTORY_KEPT = 5
@@ -233,7 +233,7 @@ def _push(target: pathlib.Path, data: bytes, state_dir: pathlib.Path) -> None:
 def _folder(state_dir: pathlib.Path) -> pathlib.Path:
     folder = state_dir / HISTORY_FOLDER
     if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         give_to_owner_of(state_dir, folder)
     return folder
 

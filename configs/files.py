@@ -1,4 +1,4 @@
-"""Writing files that are either the old one or the new one, whatever happens to the power in between."""
+"""Writing files that are either the old one or the new one, whatever happens to the power in between; and folders."""
 
 import contextlib
 import os
@@ -29,11 +29,24 @@ def write_atomically(path: pathlib.Path, data: bytes, *, mode: int = 0o640) -> N
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder_handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(folder)
+
+
+def make_folder(path: pathlib.Path) -> None:
+    """Makes a folder where it is missing, and those above it, each for good: what is written into a folder that the
+    disk does not know yet goes with it, however well it was synced. Raises OSError."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        _sync(path.parent)
+
+
+def _sync(folder: pathlib.Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder_handle)
+        os.fsync(handle)
     finally:
-        os.close(folder_handle)
+        os.close(handle)
 
 
 def give_to_owner_of(folder: pathlib.Path, path: pathlib.Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from configs import edit, lead, loader
 from configs.describe import option_allowed
 from configs.errors import ConfigError, Problem, Text, both
-from configs.files import write_atomically
+from configs.files import make_folder, write_atomically
 from configs.schema import DEVICE_SECTIONS, Device, Road, SiteConfig
 from device.ipc import GUARD_CONFIG, SITE_CONFIG
 
@@ -284,7 +284,7 @@ def write_compiled(config: SiteConfig, run_dir: pathlib.Path) -> None:
     Guard's first: whoever is killed in between leaves core with the old file, and it still sees what guard has to
     start anew for.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(run_dir)
     write_atomically(run_dir / GUARD_CONFIG, _json(compile_guard(config)))
     write_atomically(run_dir / SITE_CONFIG, _json(config.model_dump(mode="json")))
 

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 import pydantic
 
-from configs.files import write_atomically
+from configs.files import make_folder, write_atomically
 
 FOLDER: Final = "county"
 FILE: Final = "enrolment.json"
@@ -67,7 +67,7 @@ def folder(state_dir: pathlib.Path) -> pathlib.Path:
     command line does not lock the node out. Raises OSError."""
     path = state_dir / FOLDER
     if not path.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         path.chmod(0o750)
     owner = state_dir.stat()
     with contextlib.suppress(PermissionError):

@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 
 import pydantic
 
-from configs.files import write_atomically
+from configs.files import make_folder, write_atomically
 from device.provisioning.wave import TRIAL_MOST_S, TRIAL_S
 
 STATE_FILE: Final = "state.json"
@@ -125,8 +125,7 @@ class Slots:
             state = self.state()
         except SlotsError:
             state = State()
-        folder = self.folder / SLOTS
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder / SLOTS)
         number = max(self._numbers(), default=0) + 1
         write_atomically(self._path(number), slot.model_dump_json().encode())
         return self._keep(state.model_copy(update={"trial": Trial(slot=number, before=dict(before or {}))}))

@@ -1,0 +1,52 @@
+"""The power goes at any moment of provision's work, on a disk that keeps what was synced and no more: the node
+comes up with the old or the new configuration, and provision comes to its end. The whole figure, with its counts, is
+``python -m tools.county.power_cut``."""
+
+import pathlib
+import random
+import sys
+
+import pytest
+
+from tests.support.mosquitto import program
+from tools.county.power_cut.calls import traced
+from tools.county.power_cut.disk import Disk, Sync
+from tools.county.power_cut.measure import states, trace, verdict
+from tools.county.power_cut.node import SCENARIOS, Scenario
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_whatever_a_power_cut_leaves_a_node_runs_the_old_or_the_new(tmp_path: pathlib.Path, scenario: Scenario) -> None:
+    program("strace", "strace")
+    folder = tmp_path / "node"
+    kills = cuts = 0
+    for state in states(trace(folder, scenario)):
+        kills, cuts = kills + (not state.power), cuts + state.power
+        assert not state.drawn, "every state is looked at"
+        found = verdict(state, scenario, folder)
+        assert not found.wrong, (state.moment, state.power, found)
+    assert kills > 40 and cuts > kills
+
+
+@pytest.mark.parametrize("deaf", Sync)
+def test_a_disk_that_does_not_sync_tears_a_node(tmp_path: pathlib.Path, deaf: Sync) -> None:
+    """Each of the two syncs of a write is needed, and the states show it."""
+    program("strace", "strace")
+    scenario, folder = SCENARIOS[0], tmp_path / "node"
+    found = states(trace(folder, scenario), frozenset({deaf}))
+    renames = (state for state in found if state.power and state.moment.startswith("rename"))
+    assert any(verdict(state, scenario, folder).torn for state in renames)
+
+
+def test_a_folder_made_for_good_is_there_with_what_was_written_into_it(tmp_path: pathlib.Path) -> None:
+    program("strace", "strace")
+    folder = tmp_path / "node"
+    folder.mkdir()
+    made = "make_folder(at / 'x/y'); write_atomically(at / 'x/y/a', b'1')"
+    code = f"import pathlib; from configs.files import *; at = pathlib.Path({str(folder)!r}); {made}"
+    disk = Disk(str(folder), {})
+    for call in traced([sys.executable, "-c", code], tmp_path / "log"):
+        disk.does(call)
+    assert disk.states((), random.Random(0))[0] == [{"x": None, "x/y": None, "x/y/a": b"1"}]
