@@ -22,6 +22,7 @@ from cloud_bridge import core_watch
 from cloud_bridge.command_payloads import ReplyBody
 from cloud_bridge.commands import Commands
 from cloud_bridge.core_watch import Ask, CoreWatch
+from cloud_bridge.cursor_file import CursorFile
 from cloud_bridge.health import config_reported, essence, health_body, section_hashes_in
 from cloud_bridge.inbox import Inbox
 from cloud_bridge.mqtt import (
@@ -126,7 +127,14 @@ class Bridge:
         self._own_seq = 0
         self._own_lock = threading.Lock()  # the will is made on the link's thread
         self._reader = JournalReader(state_dir / JOURNAL_FILE)
-        self._outbox = Outbox(self._reader, state_dir / CURSOR_FILE, clock, backlog_per_s=self._settings.backlog_per_s)
+        self._cursor = CursorFile()
+        self._outbox = Outbox(
+            self._reader,
+            state_dir / CURSOR_FILE,
+            clock,
+            backlog_per_s=self._settings.backlog_per_s,
+            write=self._cursor.write,
+        )
         self._state_dir = state_dir
         self._inbox = Inbox(state_dir / enrolment.FOLDER / enrolment.INBOX, clock)
         self._enrolled = False
@@ -211,7 +219,8 @@ class Bridge:
         self._send_reply()
         self._send_events()
         self._inbox.keep()
-        self._save_cursor()
+        self._outbox.save()
+        self._look_at_cursor()
         self._write_status()
         return False
 
@@ -429,20 +438,19 @@ class Bridge:
         self._commands.close()
         self._core.close()
         self._connected = False
-        self._save_cursor(now=True)
+        self._outbox.save(now=True)
+        self._cursor.close()
+        self._look_at_cursor()
         self._write_status(now=True)
         self._reader.close()
 
     # --- files -------------------------------------------------------------------------------------------------
 
-    def _save_cursor(self, *, now: bool = False) -> None:
-        try:
-            self._outbox.save(now=now)
-            self._cursor_error = None
-        except OSError as error:
-            if self._cursor_error is None:
-                log.error("event=outbox_cursor_unwritable error=%r effect=duplicates_after_a_restart", error)
-            self._cursor_error = str(error)
+    def _look_at_cursor(self) -> None:
+        problem = self._cursor.problem
+        if problem is not None and self._cursor_error is None:
+            log.error("event=outbox_cursor_unwritable error=%r effect=duplicates_after_a_restart", problem)
+        self._cursor_error = problem
 
     def _outbox_health(self) -> OutboxHealth:
         lag = 0

@@ -18,6 +18,7 @@ import dataclasses
 import enum
 import logging
 import pathlib
+from collections.abc import Callable
 from typing import Final
 
 from configs.files import write_atomically
@@ -137,9 +138,12 @@ class Outbox:
         *,
         backlog_per_s: float,
         max_in_flight: int = 16,
+        write: Callable[[pathlib.Path, bytes], None] = write_atomically,
     ) -> None:
+        """``write`` replaces the cursor file in one step, or has that done."""
         self._reader = reader
         self._path = path
+        self._write = write
         self._clock = clock
         self._rate = backlog_per_s
         self._burst = max(1.0, backlog_per_s * BURST_S)
@@ -221,14 +225,14 @@ class Outbox:
         return max(0, self._reader.last_seq() - self._live.confirmed) + self.backlog()
 
     def save(self, *, now: bool = False) -> None:
-        """Writes the cursor when it has moved and a second has gone by, or at once. Raises OSError."""
+        """Writes the cursor when it has moved and a second has gone by, or at once. Raises what ``write`` does."""
         now_ns = self._clock.monotonic_ns()
         self._settle(now_ns)
         if not self._dirty or not (now or now_ns - self._saved_ns >= SAVE_EVERY_NS):
             return
         self._saved_ns = now_ns
         backlog = tuple((lane.settled, lane.upto or 0) for lane in self._backlog)
-        write_atomically(self._path, outbox_cursor.Cursor(self._stream, self._live.settled, backlog).encoded())
+        self._write(self._path, outbox_cursor.Cursor(self._stream, self._live.settled, backlog).encoded())
         self._dirty = False
 
     def _load(self) -> tuple[str | None, _Lane, list[_Lane]]:
