@@ -5,22 +5,28 @@ comes up with the old or the new configuration, and provision comes to its end. 
 import pathlib
 import random
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.mosquitto import program
 from tools.county.power_cut.calls import traced
 from tools.county.power_cut.disk import Disk, Sync
-from tools.county.power_cut.measure import states, trace, verdict
+from tools.county.power_cut.measure import scratch, states, trace, verdict
 from tools.county.power_cut.node import SCENARIOS, Scenario
 
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_whatever_a_power_cut_leaves_a_node_runs_the_old_or_the_new(tmp_path: pathlib.Path, scenario: Scenario) -> None:
+@pytest.fixture
+def folder() -> Iterator[pathlib.Path]:
     program("strace", "strace")
-    folder = tmp_path / "node"
+    with scratch() as folder:
+        yield folder
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_whatever_a_power_cut_leaves_a_node_runs_the_old_or_the_new(folder: pathlib.Path, scenario: Scenario) -> None:
     kills = cuts = 0
     for state in states(trace(folder, scenario)):
         kills, cuts = kills + (not state.power), cuts + state.power
@@ -31,18 +37,17 @@ def test_whatever_a_power_cut_leaves_a_node_runs_the_old_or_the_new(tmp_path: pa
 
 
 @pytest.mark.parametrize("deaf", Sync)
-def test_a_disk_that_does_not_sync_tears_a_node(tmp_path: pathlib.Path, deaf: Sync) -> None:
+def test_a_disk_that_does_not_sync_tears_a_node(folder: pathlib.Path, deaf: Sync) -> None:
     """Each of the two syncs of a write is needed, and the states show it."""
-    program("strace", "strace")
-    scenario, folder = SCENARIOS[0], tmp_path / "node"
+    scenario = SCENARIOS[0]
     found = states(trace(folder, scenario), frozenset({deaf}))
     renames = (state for state in found if state.power and state.moment.startswith("rename"))
     assert any(verdict(state, scenario, folder).torn for state in renames)
 
 
-def test_a_folder_made_for_good_is_there_with_what_was_written_into_it(tmp_path: pathlib.Path) -> None:
-    program("strace", "strace")
-    folder = tmp_path / "node"
+def test_a_folder_made_for_good_is_there_with_what_was_written_into_it(
+    folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
     folder.mkdir()
     made = "make_folder(at / 'x/y'); write_atomically(at / 'x/y/a', b'1')"
     code = f"import pathlib; from configs.files import *; at = pathlib.Path({str(folder)!r}); {made}"

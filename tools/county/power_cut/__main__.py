@@ -8,13 +8,11 @@ file leaves, and every state that a power cut may leave (``disk``), is put on a 
 import argparse
 import collections
 import logging
-import pathlib
 import sys
-import tempfile
 
 from tools.bench.figures import Figure, Reading, as_json, judged
 from tools.county.power_cut.disk import Sync
-from tools.county.power_cut.measure import states, trace, verdict
+from tools.county.power_cut.measure import scratch, states, trace, verdict
 from tools.county.power_cut.node import SCENARIOS
 
 FIGURES = (
@@ -35,8 +33,7 @@ def measure(deaf: frozenset[Sync]) -> dict[str, Reading]:
     """Every figure by name; what is wrong goes to stderr. Raises TraceError."""
     counts: collections.Counter[str] = collections.Counter()
     for scenario in SCENARIOS:
-        with tempfile.TemporaryDirectory(prefix="sentinel-power-") as name:
-            folder = pathlib.Path(name) / "node"
+        with scratch() as folder:
             for state in states(trace(folder, scenario), deaf):
                 counts["states" if state.power else "kill_points"] += 1
                 counts["left_out"] += state.drawn

@@ -1,9 +1,11 @@
 """Every moment of a scenario at which a process may be killed or the power go, and what the node makes of each."""
 
+import contextlib
 import dataclasses
 import pathlib
 import random
 import sys
+import tempfile
 from collections.abc import Iterator
 
 from tools.county.power_cut.calls import Call, TraceError, traced
@@ -11,6 +13,8 @@ from tools.county.power_cut.disk import Disk, Sync, Tree
 from tools.county.power_cut.node import IN_MEMORY, NODE, Found, Scenario, judged, prepare, put, tree_of
 
 SEED = 20270301
+
+_MEMORY = pathlib.Path("/dev/shm")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +35,14 @@ class Trace:
     folder: pathlib.Path
     tree: Tree
     calls: list[Call]
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[pathlib.Path]:
+    """A folder for a scenario, in memory where there is such a place: no disk is waited for at the node's thousands of
+    syncs, and what is judged is what stands in the files."""
+    with tempfile.TemporaryDirectory(prefix="sentinel-power-", dir=_MEMORY if _MEMORY.is_dir() else None) as name:
+        yield pathlib.Path(name) / "node"
 
 
 def trace(folder: pathlib.Path, scenario: Scenario) -> Trace:
