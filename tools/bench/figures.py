@@ -15,7 +15,8 @@ NS_PER_MS = 1_000_000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the bench. ``samples`` is how many measurements it takes before ``ok`` may be said."""
+    """One line of the bench. ``samples`` is how many measurements it takes before ``ok`` may be said; ``at_least``: the
+    bar is the least that will do, not the most."""
 
     name: str
     unit: str
@@ -23,6 +24,13 @@ class Figure:
     samples: int
     zh: str
     en: str
+    at_least: bool = False
+
+    def meets(self, value: float) -> bool | None:
+        """Whether a value meets the bar, None where there is none."""
+        if self.bar is None:
+            return None
+        return value >= self.bar if self.at_least else value <= self.bar
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -177,7 +185,7 @@ def judged(figure: Figure, reading: Reading | None) -> dict[str, object]:
         ok = None if figure.bar is None else False
     else:
         value = round(reading.value, 3) if math.isfinite(reading.value) else None
-        ok = None if figure.bar is None or reading.samples < figure.samples else reading.value <= figure.bar
+        ok = None if reading.samples < figure.samples else figure.meets(reading.value)
     return {"name": figure.name, "value": value, "unit": figure.unit, "bar": figure.bar, "ok": ok}
 
 

@@ -17,7 +17,7 @@ from configs import loader
 from configs.local_layer import LocalLayer
 from device.ipc import GUARD_CONFIG, SITE_CONFIG
 from device.provisioning import trusted
-from device.provisioning.apply import OUTCOME_FILE
+from device.provisioning import outcome
 from device.provisioning.place import COMPILED
 from device.provisioning.refusal import Refused
 from device.provisioning.slots import SlotsError
@@ -176,7 +176,7 @@ def _unreadable(pole: Pole, scenario: Scenario) -> str | None:
         if problem is not None or not local.changes:
             return "the change made by hand is lost" if problem is None else problem.render("en")
     for path in (
-        place.county / OUTCOME_FILE,
+        place.county / outcome.FILE,
         *(place.state_dir / COMPILED / name for name in (SITE_CONFIG, GUARD_CONFIG)),
     ):
         try:
