@@ -106,7 +106,7 @@ def test_a_broker_that_lost_everything_is_found_again_and_takes_the_next_change(
     with Fleet(county, processes=2) as fleet:
         assert fleet.wait_online(PATIENCE_S)
         fleet.kill_broker(loses_store=True)
-        wait(fleet, lambda: not fleet.desk.connected, "the office noticed")
+        wait(fleet, lambda: not fleet.desk.is_connected, "the office noticed")
         fleet.start_broker()
         wait(fleet, lambda: fleet.desk.online() == everybody, "everybody came back")
         version, bundles = signed(county, "approaches: {main_east: {limit_kmh: 30}}\n")

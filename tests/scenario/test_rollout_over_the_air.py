@@ -41,8 +41,14 @@ class Office:
 
     @property
     def broker(self) -> list[str]:
-        url = f"mqtts://localhost:{self.county.port + 1}"
-        return ["--broker", url, "--ca", str(self.county.ca_file), "--cert", str(self.county.office_pair)]
+        return [
+            "--broker",
+            self.county.office_url,
+            "--ca",
+            str(self.county.ca_file),
+            "--cert",
+            str(self.county.office_pair),
+        ]
 
     @property
     def signed(self) -> list[str]:

@@ -26,12 +26,12 @@ _OFFICE_BACKOFF: Final = Backoff(ceiling_s=10.0)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NodeSaid:
-    """What a node said last, and when presence or health was heard (monotonic)."""
+    """What a node said last; ``reported_ns``: when it said what it runs, CLOCK_MONOTONIC."""
 
     presence: PresenceBody | None = None
     health: HealthBody | None = None
     reported: ConfigReportedBody | None = None
-    heard_ns: int = 0
+    reported_ns: int = 0
 
 
 class Line:
@@ -70,6 +70,11 @@ class Line:
     def close(self) -> None:
         """Ends the connection."""
         self._link.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._connected
 
     @property
     def is_settled(self) -> bool:
@@ -152,8 +157,9 @@ class Line:
                 case Leaf.HEALTH:
                     after = dataclasses.replace(before, health=HealthBody.model_validate(body))
                 case _:
-                    after = dataclasses.replace(before, reported=ConfigReportedBody.model_validate(body))
+                    reported = ConfigReportedBody.model_validate(body)
+                    after = dataclasses.replace(before, reported=reported, reported_ns=self._quiet_ns)
         except ValueError:
             self.strange += 1
             return
-        self.nodes[node] = dataclasses.replace(after, heard_ns=self._quiet_ns)
+        self.nodes[node] = after

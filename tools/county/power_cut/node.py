@@ -16,8 +16,7 @@ from typing import Final
 from configs import loader
 from configs.local_layer import LocalLayer
 from device.ipc import GUARD_CONFIG, SITE_CONFIG
-from device.provisioning import trusted
-from device.provisioning import outcome
+from device.provisioning import outcome, trusted
 from device.provisioning.place import COMPILED
 from device.provisioning.refusal import Refused
 from device.provisioning.slots import SlotsError

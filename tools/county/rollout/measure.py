@@ -156,7 +156,7 @@ class _Office:
         return driving(
             county.repository,
             county.ring(),
-            _office(county),
+            county.office_url,
             county.ca_file,
             county.office_pair,
             SYSTEM_CLOCK,
@@ -168,7 +168,12 @@ def _silence(fleet: Fleet) -> dict[str, Reading]:
     """From the moment at which a worker is stopped to the last of its nodes that is told as offline."""
     county = fleet.county
     line = Line(
-        folders.register(county.files)[0], _office(county), county.ca_file, county.office_pair, "silence", SYSTEM_CLOCK
+        folders.register(county.files)[0],
+        county.office_url,
+        county.ca_file,
+        county.office_pair,
+        "silence",
+        SYSTEM_CLOCK,
     )
     line.start()
     stopped = set(fleet.workers[0])
@@ -189,11 +194,6 @@ def _silence(fleet: Fleet) -> dict[str, Reading]:
         line.close()
     seconds = math.inf if waiting else (now_ns - start_ns) / NS_PER_S
     return {"silent_shown_s": Reading(seconds, len(stopped))}
-
-
-def _office(county: County) -> str:
-    """The office's listener."""
-    return f"mqtts://localhost:{county.port + 1}"
 
 
 def _is_offline(line: Line, node: str) -> bool:

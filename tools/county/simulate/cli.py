@@ -80,7 +80,7 @@ def simulate(
                 "--folder": str(county.files),
                 "--repository": str(county.repository),
                 "--keys": str(county.keys),
-                "--broker": f"mqtts://localhost:{county.port + 1}",
+                "--broker": county.office_url,
                 "--ca": str(county.ca_file),
                 "--cert": str(county.office_pair),
                 "passphrase": str(county.passphrase),

@@ -136,6 +136,11 @@ class County:
         return self.ca / OFFICE_FILE
 
     @property
+    def office_url(self) -> str:
+        """Where the office connects."""
+        return f"mqtts://localhost:{self.port + 1}"
+
+    @property
     def port(self) -> int:
         """Where nodes connect."""
         return broker.address(self.broker)[1]

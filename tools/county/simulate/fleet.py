@@ -182,8 +182,7 @@ class Fleet:
 
     def publish(self, bundles: dict[str, bytes]) -> None:
         """Group -> bundle, retained. Raises OSError."""
-        for group, bundle in bundles.items():
-            self.desk.publish(group, bundle)
+        self.desk.publish(bundles)
 
     def _ask(self, number: int, question: dict[str, Any]) -> dict[str, Any]:
         worker = self._workers[number]
