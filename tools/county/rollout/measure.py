@@ -74,8 +74,16 @@ FIGURES = (
 )
 
 
-def measure(fleet: Fleet) -> dict[str, Reading]:
-    """Every figure by name, on a fleet that is online and falls ill by ``policy.hold_s`` of ``ILL_HOLD_S``."""
+def measure(folder: pathlib.Path, nodes: int) -> dict[str, Reading]:
+    """Every figure by name, of a county that is made in ``folder``. Raises RuntimeError."""
+    county = make(folder, nodes, min(10, nodes))
+    with Fleet(county, Behaviour(ill_by=ailment(f"policy.hold_s={ILL_HOLD_S}"))) as fleet:
+        if not fleet.wait_online(ONLINE_S):
+            raise RuntimeError(f"not every node connects; see {folder}/worker-*.log")
+        return _measured(fleet)
+
+
+def _measured(fleet: Fleet) -> dict[str, Reading]:
     nodes = len(fleet.county.group_of)
     office = _Office(fleet)
     good_s, found = office.rolls_out(GOOD_HOLD_S)
@@ -214,11 +222,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=NODES)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sentinel-fleet-") as name:
-        county = make(pathlib.Path(name) / "county", arguments.nodes, min(10, arguments.nodes))
-        with Fleet(county, Behaviour(ill_by=ailment(f"policy.hold_s={ILL_HOLD_S}"))) as fleet:
-            if not fleet.wait_online(ONLINE_S):
-                raise RuntimeError("not every node connects")
-            found = measure(fleet)
+        found = measure(pathlib.Path(name) / "county", arguments.nodes)
     lines = [judged(figure, found[figure.name]) for figure in FIGURES]
     for line in lines:
         print(as_json(line))
