@@ -26,6 +26,7 @@ from cloud_bridge.cursor_file import CursorFile
 from cloud_bridge.health import config_reported, essence, health_body, section_hashes_in
 from cloud_bridge.inbox import Inbox
 from cloud_bridge.mqtt import (
+    LOOP_S,
     MAX_IN_FLIGHT,
     Backoff,
     Confirmed,
@@ -86,11 +87,12 @@ GOODBYE_S: Final = 1.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between two looks: at the journal, at core, and between two writes of ``bridge.json``. Whoever runs
-    hundreds of bridges in one process looks less often."""
+    """Seconds between two looks: at the journal, at core, of the connection's threads, and between two writes of
+    ``bridge.json``. Whoever runs hundreds of bridges in one process looks less often."""
 
     poll_s: float = POLL_S
     core_s: float = core_watch.POLL_S
+    loop_s: float = LOOP_S
     status_s: float = STATUS_EVERY_S
 
 
@@ -157,6 +159,7 @@ class Bridge:
             self._wake.set,
             subscriptions=self._subscriptions,
             backoff=backoff,
+            loop_s=self._pace.loop_s,
         )
         self._core = CoreWatch(ask, self._wake.set, self._pace.core_s)
         self._connected = False

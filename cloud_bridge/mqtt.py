@@ -58,6 +58,9 @@ Else a broker that dies every other second while a backlog drains would be left 
 TAKEOVER_PAUSE_S: Final = 30.0
 """FAULTS 51: two nodes of one name may throw each other out at most this often."""
 
+LOOP_S: Final = 1.0
+"""How often the two threads of a connection look whether they are still wanted; paho's own default."""
+
 _SESSION_TAKEN_OVER: Final = 0x8E
 NO_MATCHING_SUBSCRIBERS: Final = 0x10
 _FAILED: Final = 0x80
@@ -151,7 +154,7 @@ def address_of(url: str) -> tuple[str, int, bool]:
 class Link:
     """One client's connection to one broker. ``will``: what the broker says of it when it is lost, for a node.
     ``on_signal`` is called (from other threads) when ``signals`` has news; ``subscriptions`` says before each
-    connection what is wanted on it."""
+    connection what is wanted on it. ``loop_s``: well below the keepalive."""
 
     def __init__(
         self,
@@ -163,7 +166,9 @@ class Link:
         *,
         subscriptions: Callable[[], Sequence[Subscription]] = tuple,
         backoff: Backoff | None = None,
+        loop_s: float = LOOP_S,
     ) -> None:
+        self._loop_s = loop_s
         self._settings = settings
         self._subscriptions = subscriptions
         self._host, self._port, self._tls = address_of(settings.url)
@@ -298,7 +303,7 @@ class Link:
         client.connect(self._host, self._port, keepalive=KEEPALIVE_S, clean_start=True, properties=properties)
         client.loop_start()
         try:
-            while not over.wait(1.0):
+            while not over.wait(self._loop_s):
                 if self._stop.is_set() and not ended.connected:
                     break  # the broker took the connection but never answered
         finally:
@@ -312,6 +317,7 @@ class Link:
         settings = self._settings
         client = _Client(
             on_failed,
+            self._loop_s,
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=MQTTProtocolVersion.MQTTv5,
@@ -345,13 +351,14 @@ class Link:
 class _Client(paho.Client):
     """paho's thread ends without a word where reading or a callback fails; here it says so."""
 
-    def __init__(self, on_failed: Callable[[Exception], None], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, on_failed: Callable[[Exception], None], loop_s: float, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._on_failed = on_failed
+        self._loop_s = loop_s
 
-    def loop_forever(self, *args: Any, **kwargs: Any) -> MQTTErrorCode:
+    def loop_forever(self, timeout: float = LOOP_S, retry_first_connection: bool = False) -> MQTTErrorCode:
         try:
-            return super().loop_forever(*args, **kwargs)
+            return super().loop_forever(self._loop_s, retry_first_connection)
         except Exception as error:  # noqa: BLE001 - whatever it is, the link connects anew
             self._on_failed(error)
             return MQTTErrorCode.MQTT_ERR_PROTOCOL

@@ -14,10 +14,9 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from configs import bundle
+from configs import bundle, loader
 from configs.bundle import BundleError
 from configs.errors import ConfigError
-from configs.loader import load_site
 from device import chosen, control, ipc
 from device.chosen import Runs
 from device.provisioning import enrolment
@@ -49,6 +48,8 @@ class Provision:
         self._clock = place.clock
         self._ask = ask or (lambda verb, **how: control.call(place.run_dir, verb, **how))
         self._told: Outcome | None = None
+        self._compiled: tuple[str, str | None] = "", None
+        """What is compiled, as text, and its hash: a trial asks for it at every look."""
         self._begun: int | None = None
         """The slot that this process put on trial: of another one nobody here knows what is still starting."""
 
@@ -250,7 +251,10 @@ class Provision:
 
     def _compiled_sha256(self) -> str | None:
         with contextlib.suppress(ConfigError):
-            return config_hash(load_site(self._place.run_dir / ipc.SITE_CONFIG))
+            text = loader.read_text(self._place.run_dir / ipc.SITE_CONFIG)
+            if text != self._compiled[0]:
+                self._compiled = text, config_hash(loader.validate(loader.parse_json(text)))
+            return self._compiled[1]
         return None
 
     # --- files ---------------------------------------------------------------------------------------------------

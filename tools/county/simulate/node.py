@@ -28,15 +28,16 @@ from tools.county.simulate.county import place
 
 log = logging.getLogger(__name__)
 
-PACE: Final = Pace(poll_s=5.0, core_s=5.0, status_s=60.0)
+PACE: Final = Pace(poll_s=5.0, core_s=5.0, loop_s=5.0, status_s=60.0)
 """At the pace of a pole 500 bridges would poll ten thousand times a second and leave no CPU for what they poll for. A
 word of the broker wakes a bridge at any pace; what core says of a change waits for 2.5 s in the mean."""
 
 TRIAL_LOOK_S: Final = 2.0
-"""A look at a trial costs some 3 ms: a thousand of them twice a second would be three cores."""
+"""A look at a trial costs some 0.5 ms: a thousand nodes that look twice a second would take a core for it."""
 
-COMPUTING: Final = 2
-"""Turns of a process: one computes while the other waits for the disk."""
+COMPUTING: Final = 1
+"""Turns of a process. There are more processes than CPUs: while one waits for the disk another computes, and two
+threads that compute in one process only fight for its interpreter."""
 
 SLOW_START_S: Final = 15.0
 """Until a slow node deals with what came."""

@@ -25,7 +25,7 @@ NODES_A_PROCESS: Final = 250
 STACK_BYTES: Final = 512 * 1024
 """Four threads a node: at the system's 8 MB a thousand nodes would reserve 32 GB of addresses."""
 
-LOOK_S: Final = 0.5
+LOOK_S: Final = 1.0
 _KINDS: Final = ("offline", "slow", "failing")
 """Of a behaviour: sets of nodes."""
 
