@@ -2,11 +2,12 @@
 
 import contextlib
 import pathlib
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from cloud_bridge.topics import NodeTopics
+from cloud_bridge.topics import Leaf, NodeTopics
 from hal.clock import SYSTEM_CLOCK
 from tests.support.journals import wait_for
 from tests.support.mosquitto import Mosquitto, Subscriber
@@ -59,6 +60,26 @@ def test_nothing_is_sent_before_it_is_known_what_the_broker_keeps(broker: Mosqui
     with connected(broker.port) as line:
         assert line.keep({"north": b"x"}) == 1, "not connected yet"
         assert not line.is_settled
+
+
+def test_a_county_that_is_never_quiet_gets_its_bundle_all_the_same(broker: Mosquitto) -> None:
+    """A thousand nodes say something every few hundredths of a second."""
+    over = threading.Event()
+    presence = NodeTopics("371500/n0001").of(Leaf.PRESENCE)
+    with contextlib.closing(Subscriber(broker.port, topic=GROUP)) as node, connected(broker.port) as line:
+
+        def chatter() -> None:
+            while not over.wait(0.05):
+                node.publish(presence, b"{}")
+
+        talking = threading.Thread(target=chatter)
+        talking.start()
+        try:
+            wait_for(lambda: kept(line, {"north": b"x"}), "the bundle")
+            assert line.strange > 0
+        finally:
+            over.set()
+            talking.join()
 
 
 def test_a_broker_that_lost_its_store_is_given_the_bundle_again(broker: Mosquitto) -> None:

@@ -18,7 +18,8 @@ from configs.schema import Bridge as BrokerSettings
 from hal.clock import NS_PER_S, Clock
 
 QUIET_S: Final = 1.0
-"""After connecting a broker hands out what it keeps in one go; this long without another message, and it has."""
+"""After connecting a broker hands out what it keeps in one go: this long without a bundle, or a word of a node that was
+not heard yet, and it has. What nodes that were heard say meanwhile does not count: a thousand are never quiet."""
 
 _OFFICE_BACKOFF: Final = Backoff(ceiling_s=10.0)
 """One client, not a thousand: it may come back sooner than a node."""
@@ -55,6 +56,7 @@ class Line:
         self._came: queue.SimpleQueue[Received] = queue.SimpleQueue()
         self._connected = False
         self._kept: dict[str, bytes] = {}
+        self._heard: set[str] = set()
         self._quiet_ns = clock.monotonic_ns()
         self._sent: dict[tuple[int, int], tuple[str, bytes]] = {}
         self.refused: str | None = None
@@ -90,6 +92,7 @@ class Line:
                 case Connected():
                     self._connected, self.error = True, None
                     self._kept.clear()
+                    self._heard.clear()
                     self._sent.clear()
                     self._quiet_ns = self._clock.monotonic_ns()
                 case Disconnected(error=error):
@@ -128,7 +131,8 @@ class Line:
     def _subscriptions(self) -> list[Subscription]:
         leaves = (Leaf.PRESENCE, Leaf.HEALTH, Leaf.CONFIG_REPORTED)
         topics = [f"{ROOT}/{self.county}/+/{leaf.value}" for leaf in leaves]
-        topics.append(f"{ROOT}/{self.county}/_group/+/bundle")
+        # The bundles first: the broker hands them out before the thousand nodes' words.
+        topics.insert(0, f"{ROOT}/{self.county}/_group/+/bundle")
         return [Subscription(topic, self._deliver, self._told) for topic in topics]
 
     def _deliver(self, message: Received) -> None:
@@ -139,7 +143,10 @@ class Line:
         self.refused = problem or self.refused
 
     def _hear(self, message: Received) -> None:
-        self._quiet_ns = self._clock.monotonic_ns()
+        now_ns = self._clock.monotonic_ns()
+        if message.topic not in self._heard:
+            self._heard.add(message.topic)
+            self._quiet_ns = now_ns
         bundle_of = message.topic.removeprefix(f"{ROOT}/{self.county}/_group/").removesuffix("/bundle")
         if "/" not in bundle_of:
             self._kept[bundle_of] = message.payload
@@ -158,7 +165,7 @@ class Line:
                     after = dataclasses.replace(before, health=HealthBody.model_validate(body))
                 case _:
                     reported = ConfigReportedBody.model_validate(body)
-                    after = dataclasses.replace(before, reported=reported, reported_ns=self._quiet_ns)
+                    after = dataclasses.replace(before, reported=reported, reported_ns=now_ns)
         except ValueError:
             self.strange += 1
             return
