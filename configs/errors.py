@@ -88,6 +88,13 @@ MESSAGES: Mapping[str, Text] = {
         "现场临时改动的文件看不懂,这些改动都不算:{detail};请重新 config set",
         "the file of the changes made by hand cannot be understood, none of them counts: {detail}; set them again",
     ),
+    # the county's larger files
+    "no_county_file": Text(
+        "县里给这个分组的文件里没有这个模型", "there is no such model among the county's files for this group"
+    ),
+    "county_file_missing": Text(
+        "县里下发的文件「{name}」不在了,节点会重新下载", "the county's file '{name}' is gone; the node fetches it again"
+    ),
     # the office's folder
     "bad_register": Text("登记写法不对,一行应是「节点: 分组」", "not of the form 'node: group'"),
     "no_site_file": Text(

@@ -29,7 +29,7 @@ def write_atomically(path: pathlib.Path, data: bytes, *, mode: int = 0o640) -> N
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(folder)
+    sync_folder(folder)
 
 
 def make_folder(path: pathlib.Path) -> None:
@@ -38,10 +38,11 @@ def make_folder(path: pathlib.Path) -> None:
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync(folder: pathlib.Path) -> None:
+def sync_folder(folder: pathlib.Path) -> None:
+    """What was made or renamed in a folder outlives a power cut. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -551,8 +551,9 @@ class Voice(Strict):
 
 class DetectorSettings(Strict):
     manifest: str | None = setting(
-        "检测模型:standard(不填即是)、tiny(给 Pi 4,更快),或清单路径",
-        "the model: standard (taken if empty), tiny (for a Pi 4, faster), or the path of a manifest",
+        "检测模型:standard(不填即是)、tiny(给 Pi 4,更快)、清单路径,或县里下发的 county/名字.json",
+        "the model: standard (taken if empty), tiny (for a Pi 4, faster), the path of a manifest, or county/NAME.json "
+        "of the county's files",
         default=None,
     )
     threshold: float | None = setting(

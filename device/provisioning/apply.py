@@ -21,9 +21,12 @@ from device import chosen, control, ipc
 from device.chosen import Runs
 from device.provisioning import enrolment
 from device.provisioning import outcome as outcomes
+from device.provisioning.files import parse
 from device.provisioning.gate import SETTLE_S, Gate, Verdict, faults
+from device.provisioning.loading import Loading
 from device.provisioning.outcome import Outcome, What
 from device.provisioning.place import Made, Place
+from device.provisioning.refusal import FetchError
 from device.provisioning.slots import Slot, SlotsError, State
 from device.site import config_hash
 
@@ -47,6 +50,7 @@ class Provision:
         self._look_s = look_s
         self._clock = place.clock
         self._ask = ask or (lambda verb, **how: control.call(place.run_dir, verb, **how))
+        self._loading = Loading(place)
         self._told: Outcome | None = None
         self._compiled: tuple[str, str | None] = "", None
         """What is compiled, as text, and its hash: a trial asks for it at every look."""
@@ -65,10 +69,15 @@ class Provision:
             self._place.run_dir.mkdir(parents=True, exist_ok=True)
             self._place.count_on()
             self._empty_inbox()
-            while (trial := self._on_trial()) is not None:
-                self._watch(trial)
-            with self._place.locked():
-                self._run_good()
+            looking = True
+            while looking:
+                while (trial := self._on_trial()) is not None:
+                    self._watch(trial)
+                with self._place.locked():
+                    self._run_good()
+                looking = self._load()
+            with contextlib.suppress(SlotsError):  # of damaged slots nobody knows which files are theirs
+                self._loading.tidy(self._place.slots.kept())
             return self._told
 
     # --- a bundle ------------------------------------------------------------------------------------------------
@@ -91,23 +100,35 @@ class Provision:
         try:
             to = Addressee(whose.county, whose.group, whose.node)
             found = verify(bundle.read(path), self._place.county, to)
+            files = {} if found.files is None else parse(found.files.text)
         except BundleError as error:
             return Outcome(what=What.REFUSED, code=error.code, why=str(error))
-        targets = [target for target in (found.group, found.node) if target is not None]
+        targets = [target for target in (found.group, found.node, found.files) if target is not None]
         if not all(target.wave.includes(whose.node) for target in targets):
+            self._loading.drop()
             return Outcome(what=What.NOT_IN_WAVE, version=found.version)
         return self._offered(
             Slot(
                 version=found.version,
                 group=found.group.text,
                 node=None if found.node is None else found.node.text,
+                files=files,
                 trial_s=max(target.wave.trial_s for target in targets),
                 salt=found.group.wave.salt,
             )
         )
 
     def _offered(self, slot: Slot) -> Outcome:
-        """Puts on trial what is new and right."""
+        """Puts on trial what is new and right, or has it wait for its files; what waited before waits no longer."""
+        outcome = self._judged(slot)
+        if outcome.what is What.AWAITING:
+            self._loading.keep(slot)
+        else:
+            self._loading.drop()
+        return outcome
+
+    def _judged(self, slot: Slot) -> Outcome:
+        """What becomes of it now."""
         before = faults(self._status())
         with self._place.locked():
             local, damaged = self._place.local()
@@ -125,6 +146,8 @@ class Provision:
                 return self._revert("the county went back", slot.version)
             if state.trial is None and state.reverted is not None and state.reverted.offer == slot.offer:
                 return Outcome(what=What.REVERTED_BEFORE, version=slot.version, why=state.reverted.why)
+            if self._place.store.lacks(slot.files):
+                return Outcome(what=What.AWAITING, version=slot.version)
             try:
                 self._place.make(slot, local, damaged)
             except ConfigError as error:
@@ -134,6 +157,30 @@ class Provision:
                 before = state.trial.before  # what the trial before this one broke is no reason to excuse this one
             self._begun = slots.begin(slot, before).running
         return Outcome(what=What.ON_TRIAL, version=slot.version)
+
+    # --- larger files --------------------------------------------------------------------------------------------
+
+    def _load(self) -> bool:
+        """Fetches what is awaited, or what the good slot lost to the disk; whether there is something to do by it. A
+        bundle that comes meanwhile is looked at first."""
+        slot = self._loading.awaited()  # its files may be there: whoever was killed then had not put it on trial
+        if slot is None:
+            slot = self._slot(self._state().good)
+            if slot is None or not self._place.store.lacks(slot.files):
+                return False
+        self._place.count_on()
+        try:
+            if self._loading.load(slot, self._is_called):
+                self._outcome(self._offered(slot))
+            self._empty_inbox()
+        except FetchError as error:
+            self._outcome(Outcome(what=What.AWAITING, version=slot.version, code=error.code, why=str(error)))
+            return False
+        return True
+
+    def _is_called(self) -> bool:
+        """Whether a bundle came. Asked all along while something is fetched."""
+        return bool(inbox_files(self._place.inbox))
 
     # --- a trial -------------------------------------------------------------------------------------------------
 

@@ -131,6 +131,7 @@ def accept(state_dir: pathlib.Path, answer: Answer, place: str, site_text: str) 
     write_atomically(folder / NODE_FILE, (begun.key + answer.certificate).encode(), mode=_SECRET)
     _trust(folder, package.root.encode())
     found = Enrolment(county=package.county, group=package.group, node=package.node, package=package.token_sha256)
+    (folder / enrolment.AWAITED).unlink(missing_ok=True)  # it was signed for the group that the node had
     enrolment.write(state_dir, found)
     return found
 

@@ -1,8 +1,9 @@
 """Whose node this is: written once by the enrolment at the pole, read by whatever speaks with the county.
 
 Everything of the county lies in one folder of the state folder, ``county``: ``enrolment.json`` (this file), what the
-node believes of its county (``trusted.json``), its slots (``state.json``, ``slots/``), what came and was not looked at
-yet (``inbox/``), its key and certificate. A node without ``enrolment.json`` is not enrolled and runs by its site file.
+node believes of its county (``trusted.json``), its slots (``state.json``, ``slots/``) with their larger files
+(``files/``, ``sets/``), what came and was not looked at yet (``inbox/``), what waits for its files (``awaited.json``),
+its key and certificate. A node without ``enrolment.json`` is not enrolled and runs by its site file.
 Light: the bridge reads it too, and judges nothing.
 """
 
@@ -18,6 +19,8 @@ from configs.files import make_folder, write_atomically
 FOLDER: Final = "county"
 FILE: Final = "enrolment.json"
 INBOX: Final = "inbox"
+AWAITED: Final = "awaited.json"
+"""What waits for its larger files (``loading``)."""
 
 CA_FILE: Final = "ca.pem"
 """The county's certificate authority: who may be the node's broker."""

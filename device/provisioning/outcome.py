@@ -26,10 +26,12 @@ class What(enum.StrEnum):
     NOTHING_NEW = "nothing_new"
     REVERTED_BEFORE = "reverted_before"
     ON_TRIAL = "on_trial"
+    AWAITING = "awaiting"
+    """Its larger files are not all there; ``code`` and ``why`` of what the last run failed at."""
 
 
-EXIT_CODES: Mapping[What, int] = {What.REVERTED: 1, What.REFUSED: 2}
-"""DESIGN.md §5: 1 fault found, 2 bad input; everything else is as it should be."""
+EXIT_CODES: Mapping[What, int] = {What.REVERTED: 1, What.REFUSED: 2, What.AWAITING: 1}
+"""DESIGN.md §5: 1 fault found or cut short, 2 bad input; everything else is as it should be."""
 
 
 def _field(zh: str, en: str, **more: Any) -> Any:
@@ -43,13 +45,17 @@ class Outcome(pydantic.BaseModel):
 
     what: What = _field(
         "confirmed 已确认,reverted 已退回,refused 拒收,not_in_wave 还没轮到,nothing_new 没有变化,"
-        "reverted_before 早先退回过,on_trial 试运行中",
+        "reverted_before 早先退回过,on_trial 试运行中,awaiting 等大文件下载",
         "what became of it",
     )
     version: int | None = _field("县里的第几版;说不清为空", "version of the county's issue, where known", default=None)
     bundle: str | None = _field("配置包的 sha256", "sha256 of the bundle", default=None)
-    code: str | None = _field("为什么拒收,给程序看", "why it was refused, for programs", default=None)
-    why: str | None = _field("为什么拒收或退回", "why it was refused or taken back", default=None)
+    code: str | None = _field(
+        "为什么拒收或下载不了,给程序看", "why it was refused or could not be fetched, for programs", default=None
+    )
+    why: str | None = _field(
+        "为什么拒收、退回或下载不了", "why it was refused, taken back or could not be fetched", default=None
+    )
 
     @property
     def exit_code(self) -> int:

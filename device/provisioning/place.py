@@ -20,8 +20,9 @@ from configs.schema import SiteConfig
 from device import chosen
 from device.chosen import Chosen, LocalChange, Runs
 from device.ipc import GUARD_CONFIG, SITE_CONFIG
-from device.provisioning import enrolment
+from device.provisioning import enrolment, fitting
 from device.provisioning.slots import Slot, Slots, State
+from device.provisioning.store import Store
 from device.site import check_source, config_hash, write_compiled
 from hal.clock import NS_PER_S, Clock, ClockQuality, boot_id
 
@@ -75,6 +76,11 @@ class Place:
         """What the county sent."""
         return Slots(self.county)
 
+    @property
+    def store(self) -> Store:
+        """The larger files that the county named."""
+        return Store(self.county)
+
     def moment(self) -> Moment:
         """Now."""
         synced = self.clock.quality() is ClockQuality.SYNCED
@@ -112,23 +118,33 @@ class Place:
         by_hand = list(parts_of(local, LOCAL_FILE))
         if by_hand:
             with contextlib.suppress(ConfigError):
-                merged, config, _warnings = checked([*below, *by_hand], check_source)
-                return Made(config, merged, local, told)
-        merged, config, _warnings = checked(below, check_source)
+                return self._made(slot, [*below, *by_hand], local, told)[0]
+        made, _warnings = self._made(slot, below, local, told)
         if not by_hand:
-            return Made(config, merged, local, told)
+            return made
         try:
-            checked([*below, *by_hand], check_source)
+            self._made(slot, [*below, *by_hand], local, told)
         except ConfigError as error:
             told = f"{LEFT_OUT}: {error.problems[0].render('en')}"
-        return Made(config, merged, local.model_copy(update={"changes": ()}), told)
+        return dataclasses.replace(made, local=local.model_copy(update={"changes": ()}), problem=told)
 
     def checked_by_hand(self, slot: Slot | None, local: Local) -> tuple[Made, list[Problem]]:
         """What these layers make with a change by hand that is not kept yet, and warnings. Raises ConfigError where
         the change is to blame too."""
         below = [Part(Layer.SITE, loader.read(self.site_path)), *_patches(slot)]
-        merged, config, warnings = checked([*below, *parts_of(local, LOCAL_FILE)], check_source)
-        return Made(config, merged, local, None), warnings
+        return self._made(slot, [*below, *parts_of(local, LOCAL_FILE)], local, None)
+
+    def _made(self, slot: Slot | None, parts: list[Part], local: Local, told: str | None) -> tuple[Made, list[Problem]]:
+        """What all of these parts make, and warnings. The site layer alone has none of the county's files: a model of
+        theirs that it names does not load, and that is told. Raises ConfigError."""
+        if slot is None:
+            merged, config, warnings = checked(parts, check_source)
+            return Made(config, merged, local, told), warnings
+        merged, config, warnings = checked(parts, fitting.check_with(check_source, slot.files))
+        if missing := self.store.lacks(slot.files):
+            raise ConfigError([Problem("county_file_missing", params={"name": missing[0]})])
+        config = fitting.fitted(config, slot.files, self.store.folder(slot.files).resolve())
+        return Made(config, merged, local, told), warnings
 
     def install(self, made: Made) -> None:
         """Compiles for the processes of the node, and keeps a copy for the day on which nothing can be made. Raises

@@ -1,10 +1,11 @@
-"""Why a bundle is not believed: one code for each reason, with words for the technician."""
+"""Why a bundle is not believed, why a file of the county could not be fetched: one code for each reason, with words for
+the technician."""
 
 from collections.abc import Mapping
 from typing import ClassVar
 
 from configs.bundle import BundleError
-from configs.errors import Text
+from configs.errors import CodedError, Text
 
 
 class Refused(BundleError):
@@ -40,5 +41,25 @@ class Refused(BundleError):
         "expired": Text("「{role}」在 {expires} 已过期(按 {at} 计)", "'{role}' expired at {expires} (judged at {at})"),
         "damaged": Text("「{name}」和签名清单里的不一致", "'{name}' is not what was signed"),
         "unlisted": Text("「{name}」不在签名清单里", "nobody signed for '{name}'"),
+        "bad_files": Text("文件清单 files.json 写得不对:{detail}", "files.json is not well formed: {detail}"),
         "bad_wave": Text("「{name}」的批次写得不对:{detail}", "the wave of '{name}' is not well formed: {detail}"),
+    }
+
+
+class FetchError(CodedError):
+    """A file could not be fetched in this run; the next one goes on from what came."""
+
+    messages: ClassVar[Mapping[str, Text]] = {
+        "not_reached": Text("连不上 {url}:{detail}", "{url} cannot be reached: {detail}"),
+        "cut": Text("{url} 传到一半断了:{detail}", "{url}: the transfer was cut: {detail}"),
+        "too_slow": Text("{url} 太慢", "{url} is too slow"),
+        "status": Text("{url} 回答 {status}", "{url} answers {status}"),
+        "range": Text("{url} 给的不是所要的那一段", "{url} sends another part than was asked for"),
+        "length": Text("{url} 上的文件长度不对({found},应为 {wanted})", "{url} has {found} bytes, {wanted} are signed"),
+        "content": Text("{url} 上的文件不是签名的那个", "{url} is not the file that was signed"),
+        "no_space": Text(
+            "磁盘放不下:还要 {wanted} 字节,并留 {spare} 字节;请腾出空间",
+            "the disk has no room for {wanted} bytes more with {spare} to spare: make room",
+        ),
+        "disk": Text("用不了 {file}:{detail}", "{file} cannot be used: {detail}"),
     }

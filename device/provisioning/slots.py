@@ -18,6 +18,7 @@ from typing import Annotated, Final, Literal
 import pydantic
 
 from configs.files import make_folder, write_atomically
+from device.provisioning.files import Files, hashes
 from device.provisioning.wave import TRIAL_MOST_S, TRIAL_S
 
 STATE_FILE: Final = "state.json"
@@ -40,23 +41,31 @@ class _Kept(pydantic.BaseModel):
 
 
 class Slot(_Kept):
-    """What the office signed: ``version`` of the issue, the patch of the group and that of the node, as text; for how
-    long it is on trial; and the ``salt`` of its wave, by which the office offers again what was reverted."""
+    """What the office signed: ``version`` of the issue, the patch of the group and that of the node, as text; the
+    larger ``files`` that belong to them; for how long it is on trial; and the ``salt`` of its wave, by which the office
+    offers again what was reverted."""
 
     version: _Whole
     group: str
     node: str | None = None
+    files: Files = {}
     trial_s: Annotated[int, pydantic.Field(ge=0, le=TRIAL_MOST_S)] = TRIAL_S
     salt: str = ""
 
     def says_the_same(self, other: "Slot | None") -> bool:
         """Whether both make the same of a node; an issue that only renews signatures does."""
-        return other is not None and (self.group, self.node) == (other.group, other.node)
+        return other is not None and self._words == other._words
 
     @property
     def offer(self) -> str:
-        """SHA-256 of what is offered: the same patches under the same salt are the same offer."""
-        return hashlib.sha256(json.dumps([self.group, self.node, self.salt]).encode()).hexdigest()
+        """SHA-256 of what is offered: the same patches and files under the same salt are the same offer."""
+        patches, files = self._words
+        return hashlib.sha256(json.dumps([*patches, self.salt, *([files] if files else [])]).encode()).hexdigest()
+
+    @property
+    def _words(self) -> tuple[tuple[str, str | None], dict[str, str]]:
+        """What counts: a file by its hash, for another address of it makes no other node."""
+        return (self.group, self.node), hashes(self.files)
 
 
 class Trial(pydantic.BaseModel):
@@ -115,6 +124,11 @@ class Slots:
             return Slot.model_validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise SlotsError(f"{path}: {error}; apply a bundle again") from None
+
+    def kept(self) -> list[Slot]:
+        """The slots that the state names. Raises SlotsError."""
+        state = self.state()
+        return [self.slot(number) for number in {state.good, state.running} if number is not None]
 
     def begin(self, slot: Slot, before: Mapping[str, str] | None = None) -> State:
         """Writes a slot and puts it on trial, in place of one that is now. Raises OSError: what was there stays.

@@ -33,6 +33,11 @@ class AlsaOptions:
     clips_dir: str | None = option(
         "语音文件夹;不填用自带语音", "folder of <clip id>.wav; without it the bundled voice", default=None
     )
+    county_clips_dir: str | None = option(
+        "县里下发的语音,优先;由节点自己填写",
+        "clips from the county, which come first; the node fills it in",
+        default=None,
+    )
 
 
 class AlsaSpeaker:
@@ -42,6 +47,7 @@ class AlsaSpeaker:
         self._speaker = speaker
         self._device = options.device
         self._clips_dir = clips.RENDERED if options.clips_dir is None else pathlib.Path(options.clips_dir)
+        self._county_dir = None if options.county_clips_dir is None else pathlib.Path(options.county_clips_dir)
         if shutil.which(PLAYER) is None:
             raise DeviceOpenError(f"speaker {speaker}: no program {PLAYER} on this machine; apt install alsa-utils")
         missing = [clip for clip in clips.CLIPS if not self._path(clip).is_file()]
@@ -49,6 +55,7 @@ class AlsaSpeaker:
             raise DeviceOpenError(
                 f"speaker {speaker}: {self._clips_dir} has no {', '.join(missing)} (.wav); {RENDER_HINT}"
             )
+        self._prove_county_clips()
         self._scaled = tempfile.TemporaryDirectory(prefix="clips-")
         self._lock = threading.Lock()
         self._closed = False
@@ -87,7 +94,22 @@ class AlsaSpeaker:
         self._scaled.cleanup()
 
     def _path(self, clip: str) -> pathlib.Path:
+        if self._county_dir is not None and (path := self._county_dir / f"{clip}.wav").is_file():
+            return path
         return self._clips_dir / f"{clip}.wav"
+
+    def _prove_county_clips(self) -> None:
+        """A clip that came over the air and cannot be played is told at the start, while it is on trial, and not when
+        somebody should have heard it. Raises DeviceOpenError."""
+        for path in [] if self._county_dir is None else sorted(self._county_dir.glob("*.wav")):
+            try:
+                sound = wav.read(path)
+            except HalError as error:
+                raise DeviceOpenError(f"speaker {self._speaker}: {error}") from None
+            if sound.duration_s > clips.LONGEST_S:
+                raise DeviceOpenError(
+                    f"speaker {self._speaker}: {path} plays {sound.duration_s:.1f} s, {clips.LONGEST_S:g} s at most"
+                )
 
     def _play(self, path: pathlib.Path, volume_pct: int) -> None:
         try:

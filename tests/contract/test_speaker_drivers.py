@@ -160,6 +160,36 @@ def test_aplay_is_given_the_device_and_a_quieter_clip(aplay: FakeAplay, clips_di
     speaker.close()
 
 
+def test_a_clip_from_the_county_is_played_before_the_own_one(
+    aplay: FakeAplay, clips_dir: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    county = tmp_path / "county"
+    county.mkdir()
+    wav.write(county / "left_vehicle.wav", wav.Sound(8000, 1, array.array("h", [400, -400] * 400)))
+    aplay.then('cp "$4" "$0.heard"')
+    speaker = open_speaker("alsa", clips_dir=str(clips_dir), county_clips_dir=str(county))
+    for clip, loudest in (("left_vehicle", 400), ("right_vehicle", 10_000)):
+        speaker.play(clip, 100)
+        wait_for(lambda: not speaker.busy(), "aplay to end")
+        assert max(wav.read(clips_dir.parent / "bin" / "aplay.heard").samples) == loudest
+    speaker.close()
+
+
+@pytest.mark.parametrize("what", ["no sound", "too long"])
+def test_a_clip_from_the_county_that_nobody_should_hear_does_not_open(
+    aplay: FakeAplay, clips_dir: pathlib.Path, tmp_path: pathlib.Path, what: str
+) -> None:
+    county = tmp_path / "county"
+    county.mkdir()
+    path = county / "left_vehicle.wav"
+    if what == "too long":
+        wav.write(path, wav.Sound(8000, 1, array.array("h", [400] * 8000 * 3)))
+    else:
+        path.write_bytes(b"RIFF")
+    with pytest.raises(DeviceOpenError, match=r"s_branch.*county/left_vehicle\.wav"):
+        open_speaker("alsa", clips_dir=str(clips_dir), county_clips_dir=str(county))
+
+
 def test_play_returns_while_aplay_plays_and_close_stops_it(aplay: FakeAplay, clips_dir: pathlib.Path) -> None:
     aplay.then("exec sleep 60")
     speaker = open_speaker("alsa", clips_dir=str(clips_dir))

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from configs.layers import OPEN, Layer
+from tests.support.county_files import tone
 from tests.support.county_folder import site_text
 from tests.support.enrolment import Pole
 
@@ -65,10 +66,11 @@ def test_every_command_of_the_page_runs_in_the_folder_of_the_page(folder: pathli
         assert run([*GIT, *line.split()], folder).returncode == 0
     (folder / "groups" / "hill_road.yaml").write_text("policy: {hold_s: 5}\n", encoding="utf-8")
     (folder.parent / "broker").mkdir()
+    (folder.parent / "left_vehicle.wav").write_bytes(tone(1000, folder.parent))
     pole = Pole(folder.parent / "n0004", "371500/n0004")
     on_the_pole = enroll_lines()
     lines = [line for block in blocks("") for line in block.splitlines()]
-    assert len(lines) == 17
+    assert len(lines) == 19
     for line in lines:
         words = shlex.split(line.replace("/etc/mosquitto/county", "../broker"))
         own = [sys.executable, "-m", "tools.county"] if words[0] == "sentinel-county" else [words[0]]

@@ -43,11 +43,13 @@ class Office:
         hold_s: float,
         nodes: Mapping[str, str] | None = None,
         *,
+        files: str = "{}\n",
         wave: Wave | None = None,
         waves: Mapping[str, Wave] | None = None,
     ) -> bytes:
-        """Signs a hold for a group and patches for single nodes; the bundle. ``waves``: those of single targets."""
-        texts = {"group.yaml": f"policy: {{hold_s: {hold_s}}}\n", "files.json": "{}\n"}
+        """Signs a hold for a group, patches for single nodes, names of larger files; the bundle. ``waves``: those of
+        single targets."""
+        texts = {"group.yaml": f"policy: {{hold_s: {hold_s}}}\n", "files.json": files}
         texts |= {f"nodes/{node}.yaml": text for node, text in (nodes or {}).items()}
         targets = {name: Target(text, (waves or {}).get(name) or wave or everyone()) for name, text in texts.items()}
         self._next(issue.sign_group, group, targets)

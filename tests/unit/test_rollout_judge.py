@@ -66,6 +66,7 @@ TOOK_BACK = says(what=What.REVERTED, outcome_version=OURS, reverted=OURS, why="s
         (BEFORE, None),
         (says(Runs.TRIAL, OURS, What.ON_TRIAL, OURS), None),
         (says(what=What.NOT_IN_WAVE, outcome_version=OURS), None),
+        (says(what=What.AWAITING, outcome_version=OURS, code="not_reached"), None),
         (HAS_IT, Became.CONFIRMED),
         (says(version=OURS, what=What.NOTHING_NEW, outcome_version=BACK), Became.CONFIRMED),
         (says(version=OURS, what=What.NOT_IN_WAVE, outcome_version=BASE), Became.CONFIRMED),

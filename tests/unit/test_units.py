@@ -202,6 +202,11 @@ def test_a_bundle_that_cannot_be_taken_away_is_looked_at_again_after_the_supervi
     assert service("provision").one("StartLimitIntervalSec") == "0", "the path unit would give up with it"
 
 
+def test_provision_can_fetch_what_the_county_names() -> None:
+    assert {"AF_INET", "AF_INET6"} <= set(service("provision").one("RestrictAddressFamilies").split())
+    assert "PrivateNetwork" not in service("provision").settings
+
+
 def test_provision_comes_at_least_every_nine_minutes_whatever_the_clock_says() -> None:
     timer = Unit("sentinel-provision.timer")
     every_s, late_s = float(timer.one("OnUnitActiveSec")), float(timer.one("AccuracySec"))

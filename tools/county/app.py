@@ -13,6 +13,7 @@ from tools.county import NODE_OPTIONS
 VERBS: Mapping[str, tuple[str, str]] = {
     "command": ("tools.county.command:command", N_("Ask one node to do something and wait for its answer")),
     "config": ("tools.county.config:command", N_("Check the county's folder, show what it changes on which nodes")),
+    "files": ("tools.county.files:command", N_("Name the larger files of a group: voice clips, a model")),
     "rollout": ("tools.county.rollout.cli:rollout", N_("Change the whole county, in waves")),
     "status": ("tools.county.status:status", N_("Show which nodes are there, well, and what they run")),
     "serve": ("tools.county.serve:serve", N_("Keep the bundles at the broker and drive the rollout")),

@@ -16,6 +16,7 @@ from configs.errors import ConfigError, Problem
 from configs.layers import Merged
 from configs.loader import Source
 from configs.schema import SiteConfig
+from device.provisioning.fitting import check_with
 from device.site import check_source
 from tools.county.folder import Folder
 
@@ -76,8 +77,9 @@ def check(folder: Folder, wrong: Iterable[Problem] = (), shared: SharedCheck | N
             problems += [(problem, "") for problem in error.problems]
     merged, configs = {}, {}
     for node in folder.whole():
+        files = folder.files.get(folder.group_of[node], {})
         try:
-            merged[node], configs[node], told = layers.checked(folder.parts(node), shared)
+            merged[node], configs[node], told = layers.checked(folder.parts(node), check_with(shared, files))
         except ConfigError as error:
             problems += [(problem, node) for problem in error.problems]
         else:
@@ -104,6 +106,9 @@ def targets(folder: Folder) -> dict[str, bytes]:
     found = {}
     for group, source in folder.groups.items():
         found[f"{group}/group.yaml"] = target_text(layers.compose(folder.fleet, source))
+    for group, files in folder.files.items():
+        listed = {name: named.model_dump(mode="json") for name, named in files.items()}
+        found[f"{group}/files.json"] = target_text(listed)
     for node, source in folder.nodes.items():
         found[f"{folder.group_of[node]}/nodes/{node}.yaml"] = target_text(source.values)
     return found

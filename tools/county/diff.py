@@ -8,10 +8,12 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configs.layers import leaves
+from configs.layers import Layer, leaves
 from configs.loader import dotted
 from configs.schema import SiteConfig
+from device.provisioning.files import hashes
 from tools.county.checking import Checked
+from tools.county.folder import FILES
 
 ABSENT = object()
 """The value of a key that is not there (a sensor that came or went)."""
@@ -82,6 +84,7 @@ def diff(old: Checked, new: Checked) -> Diff:
 
 
 def _changes(node: str, old: Checked, new: Checked) -> Iterator[Change]:
+    yield from _changed_files(node, old, new)
     if old.configs[node] == new.configs[node]:
         return
     before, after = _flat(old.configs[node]), _flat(new.configs[node])
@@ -99,6 +102,16 @@ def _changes(node: str, old: Checked, new: Checked) -> Iterator[Change]:
             None if part is None else part.source.line(path),
             (node,),
         )
+
+
+def _changed_files(node: str, old: Checked, new: Checked) -> Iterator[Change]:
+    """The larger files that are not the same any more, by their hashes."""
+    before, after = (hashes(state.folder.files.get(state.folder.group_of[node], {})) for state in (old, new))
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            file = f"{FILES}/{new.folder.group_of[node]}.json"
+            was, now = before.get(name, ABSENT), after.get(name, ABSENT)
+            yield Change(f"{FILES}: {name}", was, now, Layer.GROUP.value, file, None, (node,))
 
 
 def _flat(config: SiteConfig) -> Mapping[tuple[str, ...], Any]:

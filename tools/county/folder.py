@@ -5,6 +5,7 @@
     groups/{group}.yaml    patch for a group
     nodes/{node}.yaml      patch for one node, where it must differ
     sites/{node}.yaml      the site file that lies on the node
+    files/{group}.json     the larger files for a group, as the node reads it (``sentinel-county files`` writes it)
 
 Plain text, so that it can be kept under git and read by whoever answers for it. Invariants: nothing is written here;
 everything wrong is told at once, with file and line; a file that belongs to nobody is wrong too, because somebody
@@ -20,9 +21,11 @@ from configs import loader
 from configs.errors import ConfigError, Problem, both
 from configs.layers import Layer, Part
 from configs.loader import Source
+from device.provisioning.files import Named, parse
+from device.provisioning.refusal import Refused
 
 REGISTER, FLEET = "register.yaml", "fleet.yaml"
-GROUPS, NODES, SITES = "groups", "nodes", "sites"
+GROUPS, NODES, SITES, FILES = "groups", "nodes", "sites", "files"
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _COUNTY = re.compile(r"[1-9][0-9]{5}")
 _SITE_ID = re.compile(rf"{_COUNTY.pattern}/{_ID.pattern}")
@@ -39,6 +42,8 @@ class Folder:
     groups: Mapping[str, Source]
     nodes: Mapping[str, Source]
     sites: Mapping[str, Source]
+    files: Mapping[str, Mapping[str, Named]] = dataclasses.field(default_factory=dict)
+    """Group -> its larger files by name; a group without any is not in it."""
 
     def parts(self, node: str) -> list[Part]:
         """The layers of a node from the bottom up; the group's are two files."""
@@ -73,6 +78,16 @@ class Reader:
             return None
         return dataclasses.replace(self._parsed[data], file=name)
 
+    def read_files(self, folder: pathlib.Path, name: str) -> Mapping[str, Named]:
+        """A list of larger files; none when something is wrong with it."""
+        try:
+            return parse((folder / name).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems.append(Problem("unreadable", file=name, params={"detail": str(error)}))
+        except Refused as error:
+            self.problems.append(Problem("bad_value", file=name, params={"detail": error.params["detail"]}))
+        return {}
+
 
 def read(
     path: pathlib.Path,
@@ -90,6 +105,8 @@ def read(
     fleet = reader.read(path, FLEET, patch=True) if (path / FLEET).exists() else Source(FLEET, {}, {})
     wanted = list(dict.fromkeys(group_of.values()))
     groups = {name: found for name in wanted if (found := _group(path, name, register, group_of, reader)) is not None}
+    listed = [name for name in wanted if (path / FILES / f"{name}.json").exists()]
+    files = {name: reader.read_files(path, f"{FILES}/{name}.json") for name in listed}
     nodes, sites = {}, {}
     for node in watched(list(group_of)):
         if (path / NODES / f"{node}.yaml").exists():
@@ -108,6 +125,7 @@ def read(
         groups,
         {node: source for node, source in nodes.items() if source is not None},
         {node: source for node, source in sites.items() if source is not None and node not in unread},
+        files,
     )
     if _COUNTY.fullmatch(county):
         for node in folder.sites:
@@ -165,11 +183,14 @@ def _strays(path: pathlib.Path, group_of: Mapping[str, str]) -> Iterator[Problem
     """Files that look as if they did something and do nothing."""
     known = {REGISTER, FLEET}
     known |= {f"{GROUPS}/{group}.yaml" for group in group_of.values()}
+    known |= {f"{FILES}/{group}.json" for group in group_of.values()}
     known |= {f"{section}/{node}.yaml" for section in (NODES, SITES) for node in group_of}
-    for found in sorted([*path.glob("*.y*ml"), *path.glob("*/*.y*ml")]):
+    for found in sorted([*path.glob("*.y*ml"), *path.glob("*/*.y*ml"), *path.glob(f"{FILES}/*")]):
         name = str(found.relative_to(path))
         if name not in known and not name.startswith("."):
-            allowed = both(", ".join([REGISTER, FLEET, *(f"{part}/*.yaml" for part in (GROUPS, NODES, SITES))]))
+            allowed = both(
+                ", ".join([REGISTER, FLEET, *(f"{part}/*.yaml" for part in (GROUPS, NODES, SITES)), f"{FILES}/*.json"])
+            )
             yield Problem("stray_file", file=name, allowed=allowed)
 
 

@@ -108,8 +108,10 @@ class Pole:
         return said
 
     def receives(self, packed: bytes, name: str = "a.bundle") -> None:
-        """A bundle is put into the inbox."""
-        (self.place.inbox / name).write_bytes(packed)
+        """A bundle is put into the inbox, in one step as the bridge does it: provision may be looking."""
+        half = self.place.inbox / f".{name}"
+        half.write_bytes(packed)
+        half.rename(self.place.inbox / name)
 
     def run(self, ask: Ask | None = None) -> Outcome | None:
         """Provision, once. ``ask``: another way to speak with core."""
