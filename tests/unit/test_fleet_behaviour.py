@@ -1,6 +1,7 @@
 """Which nodes of a simulated fleet are in trouble, and what the played core makes of a configuration."""
 
 import pathlib
+import resource
 import threading
 
 import pytest
@@ -14,7 +15,8 @@ from hal.clock import SystemClock, VirtualClock
 from tests.support.site_files import DESK
 from tools.county.simulate.behaviour import Ailment, ailment, drawn
 from tools.county.simulate.core import BOOTING_S, PlayedCore, ever_ran
-from tools.county.simulate.county import SimulationError
+from tools.county.simulate.county import County, SimulationError
+from tools.county.simulate.fleet import Fleet
 from tools.county.simulate.node import NoPowerError, TurnClock
 from tools.county.simulate.worker import Order
 
@@ -63,6 +65,24 @@ def test_an_order_reaches_its_worker_as_it_was_meant() -> None:
     behaviour = drawn(NODES[:10], "n0001", "n0002", "n0003", "policy.hold_s=9")
     order = Order(NODES[:10], behaviour, 2.5)
     assert Order.parse(order.as_json()) == order
+
+
+def county(folder: pathlib.Path, nodes: int) -> County:
+    return County(folder, {f"n{number:04}": "north" for number in range(1, nodes + 1)}, "mqtts://localhost:20000")
+
+
+def test_no_process_has_more_connections_than_select_can_watch(tmp_path: pathlib.Path) -> None:
+    assert [len(nodes) for nodes in Fleet(county(tmp_path, 1000), processes=1).workers] == [250] * 4
+    assert [len(nodes) for nodes in Fleet(county(tmp_path, 3), processes=8).workers] == [1] * 3
+
+
+def test_too_few_open_files_are_told_before_anything_starts(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (100, 150))
+    with pytest.raises(SimulationError, match="ulimit -n 950"), Fleet(county(tmp_path, 250), processes=1):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 class Desk:

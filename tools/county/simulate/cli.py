@@ -19,6 +19,8 @@ from tools.county import NODE_OPTIONS
 from tools.county.desk import told
 
 SHOW_EVERY_S = 1.0
+MOST_NODES = 9999
+"""What the four digits of a simulated id tell apart."""
 
 
 @click.command(
@@ -30,7 +32,7 @@ SHOW_EVERY_S = 1.0
         "ends it; SIGUSR1 switches on the nodes that are offline."
     ),
 )
-@click.option("--nodes", type=click.IntRange(1, 9999), default=1000, show_default=True, help=_("How many nodes."))
+@click.option("--nodes", type=click.IntRange(1, MOST_NODES), default=1000, show_default=True, help=_("How many nodes."))
 @click.option("--groups", type=click.IntRange(1, 99), default=10, show_default=True, help=_("How many groups."))
 @click.option(
     "--folder",

@@ -11,6 +11,7 @@ two counties; the register is written last, so that a county which was not finis
 
 import dataclasses
 import pathlib
+import random
 import secrets
 import socket
 from collections.abc import Iterable, Mapping
@@ -33,8 +34,10 @@ from tools.county.trust.keys import KeyRing
 
 COUNTY: Final = "371500"
 OFFICE_FILE: Final = f"{broker.OFFICE}.pem"
-MOST_NODES: Final = 9999
-"""What a number of four digits tells apart; DESIGN speaks of a thousand."""
+
+PORTS: Final = range(20_000, 32_000)
+"""Below those that the system gives to whoever connects (from 32768): while the broker is away a thousand nodes knock,
+and one that was given the broker's own port would connect to itself and keep it."""
 
 _SITE = """\
 # 模拟的丁字路口 / a T junction that is played
@@ -253,11 +256,11 @@ def _write(path: pathlib.Path, text: str) -> None:
 def _two_free_ports() -> int:
     """A port that is free with the one after it."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
+        port = random.choice(PORTS)
+        try:
+            with socket.socket() as first, socket.socket() as second:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
+        except OSError:
+            continue
+        return port
