@@ -55,11 +55,11 @@ def measure() -> dict[str, Reading]:
     return found
 
 
-def counted(marker: str) -> tuple[int, int]:
+def counted(marker: str, tests: pathlib.Path = ROOT / "tests") -> tuple[int, int]:
     """(cases with this mark, those that failed or were skipped). Raises RuntimeError."""
     with tempfile.TemporaryDirectory(prefix="sentinel-counted-") as name:
         report = pathlib.Path(name) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", marker, f"--junitxml={report}", "tests"]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", marker, f"--junitxml={report}", str(tests)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if not report.exists():
             raise RuntimeError(f"pytest -m {marker}: {done.stdout[-500:]}{done.stderr[-500:]}")

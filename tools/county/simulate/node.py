@@ -127,7 +127,6 @@ class Node:
         now_ns = SYSTEM_CLOCK.monotonic_ns()
         if now_ns >= self._due_ns or (now_ns >= self._again_ns and inbox_files(self._place.inbox)):
             self._due_ns = now_ns + round(PROVISION_EVERY_S * NS_PER_S)
-            self._again_ns = now_ns + round(PAUSE_MAX_S * NS_PER_S)  # what it cannot take away stays there
             self._work("provision", self._provision)
 
     def _work(self, name: str, act: Callable[[], None]) -> None:
@@ -174,6 +173,8 @@ class Node:
             pass
         except (OSError, EnrolmentError):
             log.exception("event=provision_failed node=%s", self.name)
+        if inbox_files(self._place.inbox):  # what it cannot take away stays there, and would be tried without end
+            self._again_ns = SYSTEM_CLOCK.monotonic_ns() + round(PAUSE_MAX_S * NS_PER_S)
 
 
 def ran_file(folder: pathlib.Path, name: str) -> pathlib.Path:
