@@ -8,12 +8,14 @@ text once more, as a trial on a node asks for it.
 """
 
 import pathlib
+import sys
 import tempfile
 import time
 
 from configs import loader
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
-from tools.bench.figures import Figure, Reading, as_json, judged
+from tools.bench.figures import Figure, Reading
+from tools.bench.printing import printed
 from tools.county.checking import check
 from tools.county.folder import GROUPS, NODES, REGISTER, SITES, read
 
@@ -90,6 +92,4 @@ def _write(path: pathlib.Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    readings = measure()
-    for figure in FIGURES:
-        print(as_json(judged(figure, readings[figure.name])))
+    sys.exit(printed(FIGURES, measure()))

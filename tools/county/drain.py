@@ -24,7 +24,8 @@ from device.journal import JournalWriter
 from device.journal_reader import JOURNAL_FILE, JournalReader
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
 from hal.parent import die_with_parent
-from tools.bench.figures import Figure, Reading, as_json, judged
+from tools.bench.figures import Figure, Reading
+from tools.bench.printing import printed
 from tools.demo.broker import Broker
 from tools.demo.subscriber import Comparison, Subscriber
 
@@ -237,10 +238,7 @@ def main() -> int:
     parser.add_argument("--bridge-kills", type=int, default=BRIDGE_KILLS)
     arguments = parser.parse_args()
     found = measure(arguments.events, arguments.broker_kills, arguments.bridge_kills)
-    measured = [judged(figure, found[figure.name]) for figure in FIGURES]
-    for line in measured:
-        print(as_json(line))
-    return 1 if any(line["ok"] is False for line in measured) else 0
+    return printed(FIGURES, found)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,16 @@ it runs out; drives the rollout that was started with ``--detach`` or cut short.
 """
 
 import logging
-import pathlib
 import signal
 import threading
-from collections.abc import Sequence
 
 import click
 
 from device.cli.common import BAD_INPUT, Verb, fail
 from device.cli.language import _
-from hal.clock import SYSTEM_CLOCK
 from tools.county import NODE_OPTIONS
-from tools.county.desk import broker_options, now, told
-from tools.county.trust.cli import keys_option, keys_ring, repository_option
+from tools.county.desk import told
+from tools.county.rollout.options import Sender, sender_options
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +25,8 @@ log = logging.getLogger(__name__)
     without=NODE_OPTIONS,
     help=_("Keep the bundles at the broker, renew the online signature, drive the rollout; until it is stopped."),
 )
-@repository_option
-@keys_option
-@broker_options(required=True)
-def serve(
-    path: pathlib.Path,
-    folders: Sequence[pathlib.Path],
-    broker: str,
-    ca: pathlib.Path | None,
-    cert: pathlib.Path | None,
-) -> None:
+@sender_options
+def serve(sender: Sender) -> None:
     """Needs the online key alone."""
     from tools.county.rollout import driver, view
 
@@ -45,11 +34,11 @@ def serve(
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    with told(), driver.alone(path) as is_driver:
+    with told(), driver.alone(sender.path) as is_driver:
         if not is_driver:
-            fail(BAD_INPUT, _("{file}: another program sends for it already").format(file=path))
+            fail(BAD_INPUT, _("{file}: another program sends for it already").format(file=sender.path))
         before: tuple[str | None, ...] = ()
-        with driver.driving(path, keys_ring(folders), broker, ca, cert, SYSTEM_CLOCK, now) as drives:
+        with sender.driving() as drives:
             while not stopped.is_set():
                 found = drives.turn()
                 at = None if found is None else view.headline(found, with_time=False)

@@ -10,7 +10,8 @@ import collections
 import logging
 import sys
 
-from tools.bench.figures import Figure, Reading, as_json, judged
+from tools.bench.figures import Figure, Reading
+from tools.bench.printing import printed
 from tools.county.power_cut.disk import Sync
 from tools.county.power_cut.measure import scratch, states, trace, verdict
 from tools.county.power_cut.node import SCENARIOS
@@ -56,10 +57,7 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)  # a node says a lot about what it finds
     found = measure(frozenset() if arguments.deaf is None else frozenset({Sync(arguments.deaf)}))
-    lines = [judged(figure, found[figure.name]) for figure in FIGURES]
-    for line in lines:
-        print(as_json(line))
-    return 1 if any(line["ok"] is False for line in lines) else 0
+    return printed(FIGURES, found)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from device.cli.common import FAULT, Verb, VerbGroup, emit, fail, settings
 from device.cli.language import _
 from hal.clock import SYSTEM_CLOCK
 from tools.county import NODE_OPTIONS
-from tools.county.desk import broker_options, now, told
-from tools.county.trust.cli import keys_option, keys_ring, repository_option
+from tools.county.desk import now, told
+from tools.county.rollout.options import Sender, sender_options
+from tools.county.trust.cli import repository_option
 
 if TYPE_CHECKING:
     from tools.county.rollout.driver import Driver
@@ -68,9 +69,7 @@ def rollout() -> None:
     help=_("Check FOLDER, sign what changes, and send it wave by wave; every wave has to stand first."),
 )
 @click.argument("folder", required=False, default=".", metavar="[FOLDER]", type=_FOLDER)
-@repository_option
-@keys_option
-@broker_options(required=True)
+@sender_options
 @click.option("--waves", default="1%,10%,100%", show_default=True, help=_("Like 5nodes,10%,50%,100%."))
 @click.option("--first", multiple=True, metavar="NODE", help=_("A node of the first wave, by name."))
 @click.option(
@@ -99,12 +98,8 @@ def rollout() -> None:
 )
 @click.option("--detach", is_flag=True, help=_("Sign and leave; sentinel-county serve sends it."))
 def start(
+    sender: Sender,
     folder: pathlib.Path,
-    path: pathlib.Path,
-    folders: Sequence[pathlib.Path],
-    broker: str,
-    ca: pathlib.Path | None,
-    cert: pathlib.Path | None,
     waves: str,
     first: Sequence[str],
     abort_over: float,
@@ -121,30 +116,29 @@ def start(
 
     with told():
         steps = plan.parse(waves, first)
-        kept = state.path_of(path)
-        ring = keys_ring(folders)
+        kept = state.path_of(sender.path)
         checked = checked_folder(folder)
-        with state.locked(kept), repository.locked(path):
+        with state.locked(kept), repository.locked(sender.path):
             going = state.load(kept)
             if going is not None and not going.is_over:
                 raise RolloutError("going", phase=going.phase)
             county, made = signing.prepare(
                 checked.folder,
-                repository.load(path),
+                repository.load(sender.path),
                 steps,
-                ring,
+                sender.ring(),
                 now(),
                 trial_s=round(trial),
                 soak_s=soak,
                 answer_s=answer,
                 abort_over_pct=abort_over,
             )
-            repository.save(path, county)
+            repository.save(sender.path, county)
             state.save(kept, made)
         if detach:
             emit(view.as_json(made), "\n".join(view.lines(made)))
             return
-        _follow(path, folders, broker, ca, cert)
+        _follow(sender)
 
 
 @rollout.command("status", cls=Verb, without=NODE_OPTIONS, help=_("Show how far the rollout is."))
@@ -186,43 +180,27 @@ def pause(path: pathlib.Path) -> None:
 @rollout.command(
     "resume", cls=Verb, without=NODE_OPTIONS, help=_("Go on: after a pause, or after this machine stopped.")
 )
-@repository_option
-@keys_option
-@broker_options(required=True)
-def resume(
-    path: pathlib.Path,
-    folders: Sequence[pathlib.Path],
-    broker: str,
-    ca: pathlib.Path | None,
-    cert: pathlib.Path | None,
-) -> None:
+@sender_options
+def resume(sender: Sender) -> None:
     """Asks for no passphrase: all was signed at the start."""
     from tools.county.rollout.state import Order, load, path_of
 
     with told():
-        found = load(path_of(path))
+        found = load(path_of(sender.path))
         # What goes back goes on going back.
-        _ordered(path, Order.BACK if found is not None and found.order is Order.BACK else Order.GO)
-        _follow(path, folders, broker, ca, cert)
+        _ordered(sender.path, Order.BACK if found is not None and found.order is Order.BACK else Order.GO)
+        _follow(sender)
 
 
 @rollout.command("revert", cls=Verb, without=NODE_OPTIONS, help=_("Take it back on every node."))
-@repository_option
-@keys_option
-@broker_options(required=True)
-def revert(
-    path: pathlib.Path,
-    folders: Sequence[pathlib.Path],
-    broker: str,
-    ca: pathlib.Path | None,
-    cert: pathlib.Path | None,
-) -> None:
+@sender_options
+def revert(sender: Sender) -> None:
     """Also what is done; asks for no passphrase."""
     from tools.county.rollout.state import Order
 
     with told():
-        _ordered(path, Order.BACK)
-        _follow(path, folders, broker, ca, cert)
+        _ordered(sender.path, Order.BACK)
+        _follow(sender)
 
 
 def _order(path: pathlib.Path, order: "Order") -> None:
@@ -239,23 +217,17 @@ def _ordered(path: pathlib.Path, order: "Order") -> "Rollout":
     return state.ordered(state.path_of(path), order)
 
 
-def _follow(
-    path: pathlib.Path,
-    folders: Sequence[pathlib.Path],
-    broker: str,
-    ca: pathlib.Path | None,
-    cert: pathlib.Path | None,
-) -> None:
+def _follow(sender: Sender) -> None:
     """Drives it to its end, or looks on where ``serve`` does."""
     from tools.county.rollout import driver, state, view
     from tools.county.rollout.state import Phase
 
-    with driver.alone(path) as is_driver:
+    with driver.alone(sender.path) as is_driver:
         if is_driver:
-            with driver.driving(path, keys_ring(folders), broker, ca, cert, SYSTEM_CLOCK, now) as drives:
+            with sender.driving() as drives:
                 found = _shown(lambda: _turned(drives), lambda _pause_s: None)
         else:
-            found = _shown(lambda: _loaded(state.path_of(path)), SYSTEM_CLOCK.sleep_s)
+            found = _shown(lambda: _loaded(state.path_of(sender.path)), SYSTEM_CLOCK.sleep_s)
     if found.phase is not Phase.DONE and not (found.phase is Phase.WENT_BACK and found.why == "ordered"):
         fail(FAULT, "\n".join(view.lines(found)), view.as_json(found))
     emit(view.as_json(found), "\n".join(view.lines(found)))

@@ -1,8 +1,8 @@
 """The file of a rollout, beside the repository: what was signed for it, what people ordered, how far it is.
 
 Invariants: the file is the old one or the new one; whoever changes it holds the lock, reads, makes a new value and
-replaces it; what only people change (``order``) and what only the driver changes (the rest of ``Moving``) is told
-apart, so that an order is never lost. Nothing in it is secret: each step was signed by a group's key, and a thief of
+replaces it; people change ``order`` and nothing else, the driver everything but ``order``, so that an order is never
+lost. Nothing in it is secret: each step was signed by a group's key, and a thief of
 the office's machine could hurry it or send it back, and say nothing new.
 """
 

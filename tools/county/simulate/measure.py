@@ -18,7 +18,8 @@ from device.provisioning.verify import Target
 from device.provisioning.wave import everyone
 from device.supervisor import PAUSE_MAX_S
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
-from tools.bench.figures import Figure, Reading, as_json, judged
+from tools.bench.figures import Figure, Reading
+from tools.bench.printing import printed
 from tools.county.desk import now
 from tools.county.simulate.county import County, make
 from tools.county.simulate.fleet import Fleet
@@ -126,10 +127,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sentinel-fleet-") as name:
         found = measure(pathlib.Path(name) / "county", arguments.nodes)
-    lines = [judged(figure, found[figure.name]) for figure in FIGURES]
-    for line in lines:
-        print(as_json(line))
-    return 1 if any(line["ok"] is False for line in lines) else 0
+    return printed(FIGURES, found)
 
 
 if __name__ == "__main__":

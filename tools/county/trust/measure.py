@@ -17,7 +17,8 @@ from device.provisioning import trusted
 from device.provisioning.verify import Addressee, Target, verify
 from device.provisioning.wave import everyone
 from hal.clock import NS_PER_MS, SYSTEM_CLOCK
-from tools.bench.figures import Figure, Reading, as_json, judged, percentile
+from tools.bench.figures import Figure, Reading, percentile
+from tools.bench.printing import printed
 from tools.county.trust import issue
 from tools.county.trust.keys import KeyRing
 from tools.county.trust.repository import Repository, bundle_of
@@ -114,6 +115,4 @@ def _process(folder: pathlib.Path, packed: bytes, *, refused: str = "") -> tuple
 
 
 if __name__ == "__main__":
-    found = measure()
-    for figure in FIGURES:
-        print(as_json(judged(figure, found[figure.name])))
+    sys.exit(printed(FIGURES, measure()))
