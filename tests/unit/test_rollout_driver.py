@@ -12,6 +12,8 @@ from tests.support.pole import ILL_HOLD_S
 from tools.county.rollout.driver import Driver
 from tools.county.rollout.state import Became, Order, Phase, ordered, path_of
 from tools.county.trust import issue, repository
+from tools.county.trust.errors import TrustError
+from tools.county.trust.keys import KeyRing
 
 NORTH, SOUTH = ("n0001", "n0002", "n0003"), ("n0004", "n0010")
 FIVE = {"groups/north.yaml": "policy: {hold_s: 5}\n", "groups/south.yaml": "policy: {hold_s: 5}\n"}
@@ -144,6 +146,21 @@ def test_whatever_is_signed_by_hand_meanwhile_stops_it_and_is_not_overwritten(co
     drives.turn()
     drives.turn()
     assert county.holds()["n0001"] == 7
+
+
+def test_a_key_that_is_not_within_reach_stops_the_program_and_not_the_rollout(
+    county: PlayedCounty, tmp_path: pathlib.Path
+) -> None:
+    first_rollout(county)
+    county.wants(FIVE)
+    county.starts()
+    (tmp_path / "elsewhere").mkdir()
+    nothing = KeyRing([tmp_path / "elsewhere"], lambda *_: b"")
+    with pytest.raises(TrustError) as missing:
+        Driver(county.path, nothing, county.broker, county.clock, lambda: OPENING).turn()  # type: ignore[arg-type]
+    assert missing.value.code == "too_few_keys"
+    assert county.rollout().phase is Phase.WAVE
+    assert county.until_over(county.drives()).phase is Phase.DONE
 
 
 def test_a_driver_renews_the_online_signature_before_it_runs_out(county: PlayedCounty) -> None:

@@ -37,6 +37,9 @@ RENEW_BEFORE: Final = issue.VALID["timestamp"] / 2
 """With less than this left the online signature is renewed: half a month in which the office may stand still."""
 
 _BUNDLES_KEPT: Final = 100
+_FOR_GOOD: Final = frozenset({"presigned_key", "presigned_old"})
+"""Why what was signed at the start can never be said any more."""
+
 _TIME_KEPT_S: Final = 5.0
 """What a killed driver may forget of the time that has passed."""
 
@@ -126,6 +129,8 @@ class Driver:
         except TrustError as error:
             if error.code == "busy":
                 return rollout
+            if error.code not in _FOR_GOOD:  # a key that is not within reach, a clock that is wrong: somebody mends it
+                raise
             log.error("event=rollout_stopped reason=%s", error)
             return rollout.model_copy(update={"phase": Phase.STOPPED, "why": str(error)})
         if is_back and rollout.back_version is None:

@@ -2,8 +2,8 @@
 
 Invariants: the file is the old one or the new one; whoever changes it holds the lock, reads, makes a new value and
 replaces it; people change ``order`` and nothing else, the driver everything but ``order``, so that an order is never
-lost. Nothing in it is secret: each step was signed by a group's key, and a thief of
-the office's machine could hurry it or send it back, and say nothing new.
+lost. Nothing in it is secret: each step was signed by a group's key, and a thief of the office's machine could hurry it
+or send it back, and say nothing new.
 """
 
 import contextlib
