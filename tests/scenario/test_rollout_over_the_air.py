@@ -190,7 +190,7 @@ def test_the_commands_of_the_page_run_as_they_are_written(fleet: Fleet, office: 
         "../county.json": county.repository,
         "../keys": county.keys,
         "mqtts://localhost:8884": office.broker[1],
-        "../ca.pem": county.ca_file,
+        "/etc/mosquitto/county/ca.pem": county.ca_file,
         "../ca/office.pem": county.office_pair,
         ".": county.files,
     }
