@@ -21,7 +21,6 @@ from device import chosen, control, ipc
 from device.chosen import Runs
 from device.provisioning import enrolment
 from device.provisioning import outcome as outcomes
-from device.provisioning.files import parse
 from device.provisioning.gate import SETTLE_S, Gate, Verdict, faults
 from device.provisioning.loading import Loading
 from device.provisioning.outcome import Outcome, What
@@ -100,7 +99,6 @@ class Provision:
         try:
             to = Addressee(whose.county, whose.group, whose.node)
             found = verify(bundle.read(path), self._place.county, to)
-            files = {} if found.files is None else parse(found.files.text)
         except BundleError as error:
             return Outcome(what=What.REFUSED, code=error.code, why=str(error))
         targets = [target for target in (found.group, found.node, found.files) if target is not None]
@@ -112,7 +110,7 @@ class Provision:
                 version=found.version,
                 group=found.group.text,
                 node=None if found.node is None else found.node.text,
-                files=files,
+                files=dict(found.named),
                 trial_s=max(target.wave.trial_s for target in targets),
                 salt=found.group.wave.salt,
             )

@@ -17,6 +17,8 @@ from tuf.api.exceptions import LengthOrHashMismatchError
 
 from configs.bundle import unpack
 from device.provisioning import trusted as trust
+from device.provisioning.files import Named
+from device.provisioning.files import parse as parse_files
 from device.provisioning.refusal import Refused
 from device.provisioning.trusted import BUILT_AT, ROOT, Trusted, parse_time
 from device.provisioning.tuf_client import Client, root_version, says_the_same
@@ -44,7 +46,8 @@ class Target:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verified:
-    """The county's word to this node. ``node`` and ``files`` are none where the county signed none.
+    """The county's word to this node. ``node`` and ``files`` are none where the county signed none; ``named``: what
+    ``files`` says.
 
     ``trusted`` is what the node believes from now on; ``version`` counts the county's issues.
     """
@@ -52,6 +55,7 @@ class Verified:
     group: Target
     node: Target | None
     files: Target | None
+    named: Mapping[str, Named]
     version: int
     issued: datetime.datetime
     trusted: Trusted
@@ -89,6 +93,8 @@ def judge(packed: bytes, before: Trusted, to: Addressee) -> Verified:
         for missing in sorted(client.listed() - targets.keys()):
             raise Refused("missing", name=missing)
         now = client.verified()
+    larger = targets.get(f"{to.group}/files.json")
+    named = {} if larger is None else parse_files(larger.text)
     own = f"{root_version(now[ROOT])}.root.json"
     for name, data in [*((name, now[name]) for name in client.names), (own, now[ROOT])]:
         if not says_the_same(name, files.get(name, data), data):
@@ -96,7 +102,8 @@ def judge(packed: bytes, before: Trusted, to: Addressee) -> Verified:
     return Verified(
         group=targets[group_name],
         node=targets.get(f"{to.group}/nodes/{to.node}.yaml"),
-        files=targets.get(f"{to.group}/files.json"),
+        files=larger,
+        named=named,
         version=version,
         issued=issued,
         trusted=Trusted(now, moment),

@@ -10,7 +10,7 @@ import datetime
 import json
 import pathlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from tools.county.trust.key import OfficeKey
 
 TIMESTAMP, SNAPSHOT, TARGETS, GROUP = "timestamp.json", "snapshot.json", "targets.json", "group-north.json"
 TEXT, OWN, OTHERS = "north/group.yaml", "north/nodes/n0001.yaml", "north/nodes/n0002.yaml"
+FILES = "north/files.json"
 PATCHES = {"n0001": "policy: {hold_s: 6}\n", "n0002": "policy: {hold_s: 7}\n"}
 
 
@@ -598,6 +599,41 @@ def _(scene: Scene) -> bytes:
         signed.targets[TEXT].unrecognized_fields["custom"]["permille"] = 5000
 
     return next_issue(scene, GROUP, more, scene.take("group-north"))
+
+
+def with_files(scene: Scene, files: Mapping[str, Any]) -> bytes:
+    """The stolen group key names larger files."""
+    data = json.dumps(files).encode()
+
+    def name_them(signed: Any) -> None:
+        before = signed.targets[FILES]
+        signed.targets[FILES] = TargetFile.from_data(FILES, data, ["sha256"])
+        signed.targets[FILES].unrecognized_fields |= before.unrecognized_fields
+
+    return replaced(next_issue(scene, GROUP, name_them, scene.take("group-north")), {FILES: data})
+
+
+CLIP = {"sha256": "ab" * 32, "bytes": 1000, "urls": ["https://files.example.net/clip.wav"]}
+
+
+@attack("a larger file would be written outside of its folder", "bad_files")
+def _(scene: Scene) -> bytes:
+    return with_files(scene, {"clips/../../trusted.json": CLIP})
+
+
+@attack("a larger file is read from the node's own disk", "bad_files")
+def _(scene: Scene) -> bytes:
+    return with_files(scene, {"clips/left_vehicle.wav": {**CLIP, "urls": ["file:///etc/shadow"]}})
+
+
+@attack("a larger file would fill the disk", "bad_files")
+def _(scene: Scene) -> bytes:
+    return with_files(scene, {"models/huge.onnx": {**CLIP, "bytes": 10**12}})
+
+
+@attack("two hundred larger files are named", "bad_files")
+def _(scene: Scene) -> bytes:
+    return with_files(scene, {f"clips/c{number}.wav": CLIP for number in range(200)})
 
 
 # What a parser is fed.
