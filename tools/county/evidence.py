@@ -16,7 +16,7 @@ from typing import Final
 from hal.clock import NS_PER_S, SYSTEM_CLOCK, iso_utc
 from tools.bench.figures import Figure, Reading, as_json, judged
 from tools.bench.marked import PAGE, put
-from tools.county import check_measure, counted, drain
+from tools.county import check_measure, counted, drain, provision_measure
 from tools.county.power_cut import __main__ as power_cut
 from tools.county.rollout import measure as rollouts
 from tools.county.simulate import measure as fleets
@@ -35,6 +35,7 @@ def _in_a_folder(measure: Callable[[pathlib.Path, int], Mapping[str, Reading]]) 
 
 PARTS: Sequence[Part] = (
     (trust.FIGURES, trust.measure),
+    (provision_measure.FIGURES, provision_measure.measure),
     (check_measure.FIGURES, check_measure.measure),
     (power_cut.FIGURES, power_cut.measure),
     (counted.FIGURES, counted.measure),

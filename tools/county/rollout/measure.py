@@ -91,6 +91,7 @@ def _measured(fleet: Fleet) -> dict[str, Reading]:
     _expect(found, Phase.DONE)
     before = {node: len(ran) for node, ran in fleet.ever_ran().items()}
     _bad_s, found = office.rolls_out(ILL_HOLD_S)
+    back_s = office.back_s
     ran = {node: ran[before[node] :] for node, ran in fleet.ever_ran().items()}
     ill = sum(any(one.ill for one in each) for each in ran.values())
     is_back = found.phase is Phase.WENT_BACK
@@ -98,7 +99,7 @@ def _measured(fleet: Fleet) -> dict[str, Reading]:
     return {
         "rollout_bad_wave": Reading(found.wave + 1 if is_back else math.inf, nodes),
         "rollout_bad_ran_pct": Reading(100 * ill / nodes, nodes),
-        "rollout_back_s": Reading(office.back_s if is_back else math.inf, nodes),
+        "rollout_back_s": Reading(back_s if is_back else math.inf, nodes),
         "rollout_back_lost": Reading(sum(each[-1].ill for each in ran.values() if each), nodes),
         "rollout_good_s": Reading(good_s, nodes),
         "rollout_all_back_s": Reading(all_back_s if taken_back.phase is Phase.WENT_BACK else math.inf, nodes),
