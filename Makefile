@@ -6,7 +6,7 @@ SIM := .venv/.sim
 MUTATION := .venv/.mutation
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test sim check asyncapi bench evidence evidence-ota evaluate evaluate-detector ratchet mutants nightly system build lock golden docs clean
+.PHONY: help demo test sim check asyncapi bench evidence evidence-ota evaluate evaluate-detector ratchet mutants nightly system trace build lock golden docs clean
 
 help:  ## 列出命令 / lists the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -14,7 +14,7 @@ help:  ## 列出命令 / lists the commands
 demo: build  ## 守护一个演示路口 60 秒 / guards a demonstration junction for 60 s
 	sentinel demo --seconds 60
 
-test: build  ## 安装并跑测试 / installs and runs the tests
+test: build trace  ## 安装并跑测试 / installs and runs the tests
 	$(PY) -m pytest -n 2 -q
 
 sim: build $(SIM)  ## 安装交通仿真并跑它的测试 / installs the traffic simulator and runs its tests
@@ -41,7 +41,7 @@ bench: build  ## 微基准与短测 / micro-benchmarks and a short bench
 evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
 	$(PY) -m tools.bench.evidence
 
-evidence-ota: build  ## 测县里下发的全部指标(千节点车队,约半小时)/ every figure of the county office, with a fleet of a thousand nodes
+evidence-ota: build trace  ## 测县里下发的全部指标(千节点车队,约半小时)/ every figure of the county office, with a fleet of a thousand nodes
 	$(PY) -m tools.county.evidence
 
 evaluate: sim  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
@@ -61,6 +61,9 @@ nightly: mutants sim  ## 变异测试,新种子的模拟车流 / what is too slo
 
 system:
 	@tools/install/system-packages || echo "以下继续运行不需要这些软件包的部分 / going on with what runs without them"
+
+trace:
+	@tools/install/system-packages trace || echo "没有 strace,断电的测试跳过 / without strace the tests of power cuts are skipped"
 
 build: $(READY)  ## 安装并生成语音与中文界面 / installs, renders voice clips and the Chinese catalogue
 	@$(PY) -m tools.build.catalogue

@@ -4,6 +4,7 @@ comes up with the old or the new configuration, and provision comes to its end. 
 
 import pathlib
 import random
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -20,7 +21,9 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture
 def folder() -> Iterator[pathlib.Path]:
-    program("strace", "strace")
+    tries = subprocess.run([program("strace", "strace"), "-o", "/dev/null", "true"], capture_output=True, check=False)
+    if tries.returncode != 0:
+        pytest.skip("this machine lets no program trace another")
     with scratch() as folder:
         yield folder
 
