@@ -41,7 +41,7 @@ bench: build  ## 微基准与短测 / micro-benchmarks and a short bench
 evidence: build  ## 测全部指标,写 docs/evidence.md / measures every figure
 	$(PY) -m tools.bench.evidence
 
-evidence-ota: build trace  ## 测县里下发的全部指标(千节点车队,约半小时)/ every figure of the county office, with a fleet of a thousand nodes
+evidence-ota: build trace  ## 测县里下发的全部指标(千节点车队,约一刻钟)/ every figure of the county office, with a fleet of a thousand nodes
 	$(PY) -m tools.county.evidence
 
 evaluate: sim  ## 用模拟车流判定警示是否恰当,刷新 docs/evidence.md / judges the warning on simulated traffic
