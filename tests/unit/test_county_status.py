@@ -15,6 +15,7 @@ from cloud_bridge.topics import (
 )
 from device.chosen import Chosen, LocalChange, Reverted, Runs
 from device.cli.language import set_language
+from device.provisioning.outcome import Outcome, What
 from tools.county.line import NodeSaid
 from tools.county.status import lines, state_of
 
@@ -33,12 +34,12 @@ def health(**changed: Any) -> HealthBody:
     return HealthBody(core="running", outbox=OUTBOX).model_copy(update=changed)
 
 
-def reported(**changed: Any) -> ConfigReportedBody:
+def reported(outcome: Outcome | None = None, **changed: Any) -> ConfigReportedBody:
     layers = Chosen(runs=Runs.GOOD, version=12, site_sha256="ab").model_copy(update=changed)
-    return ConfigReportedBody(sha256="00", version="1", sections={}, layers=layers)
+    return ConfigReportedBody(sha256="00", version="1", sections={}, layers=layers, outcome=outcome)
 
 
-WELL = NodeSaid(ONLINE, health(), reported())
+WELL = NodeSaid(ONLINE, health(), reported(Outcome(what=What.CONFIRMED, version=12)))
 
 
 def test_a_node_that_is_well_has_no_troubles() -> None:
@@ -62,6 +63,15 @@ def test_a_node_that_is_well_has_no_troubles() -> None:
         ),
         (NodeSaid(ONLINE, health(), reported(site_sha256="cd")), "its site file is not the one in sites/"),
         (NodeSaid(ONLINE, health(), reported(problem="left out")), "left out"),
+        (
+            NodeSaid(ONLINE, health(), reported(Outcome(what=What.REFUSED, code="bomb", why="x"))),
+            "refused its last bundle: bomb",
+        ),
+        (
+            NodeSaid(ONLINE, health(), reported(Outcome(what=What.AWAITING, code="not_reached"))),
+            "waits for larger files: not_reached",
+        ),
+        (NodeSaid(ONLINE, health(), reported(Outcome(what=What.AWAITING))), "waits for larger files: under way"),
     ],
 )
 def test_each_trouble_is_told_and_is_the_only_one(said: NodeSaid | None, words: str) -> None:

@@ -16,6 +16,7 @@ import click
 
 from device.cli.common import FAULT, NOT_RUNNING, Verb, emit, fail
 from device.cli.language import _
+from device.provisioning.outcome import What
 from hal.clock import NS_PER_S, SYSTEM_CLOCK
 from tools.county import NODE_OPTIONS
 from tools.county.desk import broker_options, told
@@ -53,6 +54,11 @@ def state_of(node: str, group: str, said: "NodeSaid | None", site_sha256: str | 
         ill = sorted(name for name, part in said.health.parts.items() if part.state in ("ERROR", "STALE"))
         if faults or ill:
             troubles.append(_("fault: {names}").format(names=", ".join([*faults, *ill])))
+    outcome = None if said.reported is None else said.reported.outcome
+    if outcome is not None and outcome.what is What.REFUSED:
+        troubles.append(_("refused its last bundle: {code}").format(code=outcome.code))
+    if outcome is not None and outcome.what is What.AWAITING:
+        troubles.append(_("waits for larger files: {why}").format(why=outcome.code or _("under way")))
     layers = None if said.reported is None else said.reported.layers
     if layers is not None:
         if layers.problem:
