@@ -2,6 +2,7 @@
 comes up with the old or the new configuration, and provision comes to its end. The whole figure, with its counts, is
 ``python -m tools.county.power_cut``."""
 
+import os
 import pathlib
 import random
 import subprocess
@@ -58,3 +59,11 @@ def test_a_folder_made_for_good_is_there_with_what_was_written_into_it(
     for call in traced([sys.executable, "-c", code], tmp_path / "log"):
         disk.does(call)
     assert disk.states((), random.Random(0))[0] == [{"x": None, "x/y": None, "x/y/a": b"1"}]
+
+
+def test_a_trace_is_read_on_a_machine_that_speaks_chinese(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    chinese = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "zh_CN", "LANG": "zh_CN.UTF-8"}
+    code = f"open({str(tmp_path / 'a')!r}, 'w').write('1')"
+    calls = traced([sys.executable, "-c", code], tmp_path / "log", chinese)
+    assert any(call.name == "write" and call.texts == (b"1",) for call in calls)
+    assert (tmp_path / "log").read_bytes().isascii()

@@ -6,6 +6,7 @@ never passed over.
 """
 
 import dataclasses
+import os
 import pathlib
 import re
 import shutil
@@ -52,7 +53,9 @@ def traced(command: Sequence[str], log: pathlib.Path, env: Mapping[str, str] | N
         raise TraceError("strace: not found; install the package strace")
     wanted = "trace=" + ",".join(f"?{name}" for name in CALLS)
     words = [strace, "-f", "-xx", "-s", str(_LONGEST), "-e", wanted, "-o", str(log), *command]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
+    # strace writes the reasons of failed calls in the language of whoever runs it.
+    plain = {**(os.environ if env is None else env), "LC_ALL": "C"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=plain)
     if done.returncode != 0:
         raise TraceError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()[-500:]}")
     with log.open(encoding="ascii") as lines:
