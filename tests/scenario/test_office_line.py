@@ -112,3 +112,12 @@ def test_what_is_not_of_the_contract_is_counted_and_the_rest_is_heard(broker: Mo
         presence = line.nodes["n0001"].presence
         assert presence is not None and presence.reason == "lost"
         assert line.strange == 3
+
+
+def test_an_office_that_was_refused_is_heard_once_it_is_let_in(broker: Mosquitto) -> None:
+    with connected(broker.port) as line:
+        wait_for(lambda: settled(line), "the connection")
+        line._told("the broker refuses it: not authorized")
+        assert not settled(line)
+        broker.restart()
+        wait_for(lambda: settled(line), "the next connection", 30)

@@ -129,6 +129,7 @@ class Line:
             self._kept[group] = data
 
     def _subscriptions(self) -> list[Subscription]:
+        self.refused = None  # who was refused and let in since is heard
         leaves = (Leaf.PRESENCE, Leaf.HEALTH, Leaf.CONFIG_REPORTED)
         topics = [f"{ROOT}/{self.county}/+/{leaf.value}" for leaf in leaves]
         # The bundles first: the broker hands them out before the thousand nodes' words.

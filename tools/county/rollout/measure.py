@@ -111,7 +111,6 @@ class _Office:
     """The office's driver over a fleet."""
 
     def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
         self._county: County = fleet.county
         self.back_s = math.inf
 

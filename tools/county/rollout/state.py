@@ -98,8 +98,8 @@ class Rollout(_Kept):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will be said for it."""
-        return self.phase in OVER
+        """Whether nothing more will be said for it. What is done and ordered back has its way back still before it."""
+        return self.phase in OVER and not (self.phase is Phase.DONE and self.order is Order.BACK)
 
     @property
     def failed(self) -> list[str]:
