@@ -7,9 +7,7 @@ writes nothing.
 
 import argparse
 import os
-import pathlib
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -27,20 +25,14 @@ SECTION: Final = "ota"
 Part = tuple[Sequence[Figure], Callable[[], Mapping[str, Reading]]]
 
 
-def _in_a_folder(measure: Callable[[pathlib.Path, int], Mapping[str, Reading]]) -> Mapping[str, Reading]:
-    """A fleet of a thousand nodes, in a folder that goes."""
-    with tempfile.TemporaryDirectory(prefix="sentinel-fleet-") as name:
-        return measure(pathlib.Path(name) / "county", fleets.NODES)
-
-
 PARTS: Sequence[Part] = (
     (trust.FIGURES, trust.measure),
     (provision_measure.FIGURES, provision_measure.measure),
     (check_measure.FIGURES, check_measure.measure),
     (power_cut.FIGURES, power_cut.measure),
     (counted.FIGURES, counted.measure),
-    (fleets.FIGURES, lambda: _in_a_folder(fleets.measure)),
-    (rollouts.FIGURES, lambda: _in_a_folder(rollouts.measure)),
+    (fleets.FIGURES, lambda: fleets.in_a_folder(fleets.measure)),
+    (rollouts.FIGURES, lambda: fleets.in_a_folder(rollouts.measure)),
     (drain.FIGURES, drain.measure),
 )
 

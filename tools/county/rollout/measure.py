@@ -8,11 +8,9 @@ to hear of it. Invariants: nothing is counted from what was sent; a node that di
 time infinite.
 """
 
-import argparse
 import math
 import pathlib
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
@@ -30,9 +28,9 @@ from tools.county.rollout.state import Phase, Rollout
 from tools.county.simulate.behaviour import Behaviour, ailment
 from tools.county.simulate.county import County, make
 from tools.county.simulate.fleet import Fleet
+from tools.county.simulate.measure import NODES, in_a_folder, nodes_asked_for
 from tools.county.trust import repository as trust
 
-NODES: Final = 1000
 WAVES: Final = "1%,10%,100%"
 GOOD_HOLD_S, ILL_HOLD_S = 4, 9
 TRIAL_S: Final = 5
@@ -219,12 +217,7 @@ def _expect(found: Rollout, phase: Phase) -> None:
 
 def main() -> int:
     """Entry point; exit 1 where a bar is missed."""
-    parser = argparse.ArgumentParser(prog="python -m tools.county.rollout.measure", description=__doc__)
-    parser.add_argument("--nodes", type=int, default=NODES)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sentinel-fleet-") as name:
-        found = measure(pathlib.Path(name) / "county", arguments.nodes)
-    return printed(FIGURES, found)
+    return printed(FIGURES, in_a_folder(measure, nodes_asked_for("tools.county.rollout.measure", __doc__)))
 
 
 if __name__ == "__main__":

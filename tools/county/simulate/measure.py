@@ -12,6 +12,7 @@ import math
 import pathlib
 import sys
 import tempfile
+from collections.abc import Callable
 from typing import Final
 
 from device.provisioning.verify import Target
@@ -120,14 +121,22 @@ def _since_s(start_ns: int) -> float:
     return (SYSTEM_CLOCK.monotonic_ns() - start_ns) / NS_PER_S
 
 
+def in_a_folder(measured: Callable[[pathlib.Path, int], dict[str, Reading]], nodes: int = NODES) -> dict[str, Reading]:
+    """What is measured of a county of so many nodes, in a folder that goes."""
+    with tempfile.TemporaryDirectory(prefix="sentinel-fleet-") as name:
+        return measured(pathlib.Path(name) / "county", nodes)
+
+
+def nodes_asked_for(module: str, about: str | None) -> int:
+    """``--nodes`` of a command that measures a fleet."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    parser.add_argument("--nodes", type=int, default=NODES)
+    return int(parser.parse_args().nodes)
+
+
 def main() -> int:
     """Entry point; exit 1 where a bar is missed."""
-    parser = argparse.ArgumentParser(prog="python -m tools.county.simulate.measure", description=__doc__)
-    parser.add_argument("--nodes", type=int, default=NODES)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sentinel-fleet-") as name:
-        found = measure(pathlib.Path(name) / "county", arguments.nodes)
-    return printed(FIGURES, found)
+    return printed(FIGURES, in_a_folder(measure, nodes_asked_for("tools.county.simulate.measure", __doc__)))
 
 
 if __name__ == "__main__":
